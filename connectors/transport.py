@@ -1,0 +1,196 @@
+"""What all connectors share on the wire: sessions, time limits, retries, counting, redaction.
+
+Plain http is spoken only to loopback sandboxes; everything else is TLS, verified.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import random
+import re
+import threading
+import time
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TypeVar
+from urllib.parse import urlsplit, urlunsplit
+
+import requests
+import tenacity
+from requests.adapters import HTTPAdapter
+
+from connectors.errors import Locked, Misconfigured, QuotaExhausted, Throttled, Unavailable, Wait
+
+T = TypeVar("T")
+
+#: Seconds to connect, seconds between two bytes of the reply.
+TIMEOUT: tuple[float, float] = (10.0, 120.0)
+
+
+class Meter:
+    """Counts the calls one connection made, by purpose. Safe to share between threads."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._calls: Counter[str] = Counter()
+        self.purpose = "other"
+
+    def add(self, calls: int = 1) -> None:
+        """Count `calls` towards the current purpose."""
+        with self._lock:
+            self._calls[self.purpose] += calls
+
+    @property
+    def total(self) -> int:
+        """All calls so far, retries and token requests included."""
+        with self._lock:
+            return sum(self._calls.values())
+
+    def by_purpose(self) -> dict[str, int]:
+        """A copy of the counts: purpose -> calls."""
+        with self._lock:
+            return dict(self._calls)
+
+
+@dataclass(frozen=True, slots=True)
+class RetryPolicy:
+    """How often and how patiently a call that met `Wait` is repeated.
+
+    The pause is the vendor's own `retry_after` where given, else exponential from `first`
+    to `longest` seconds with full jitter. `longest` also bounds what is waited for inside a
+    call: a vendor that asks for more is told on to the caller.
+    """
+
+    attempts: int = 6
+    first: float = 0.5
+    longest: float = 60.0
+
+
+class Retrier:
+    """A `RetryPolicy` with a clock: calls a function until it returns or gives up."""
+
+    def __init__(
+        self, policy: RetryPolicy | None = None, sleep: Callable[[float], None] = time.sleep
+    ) -> None:
+        self.policy = policy or RetryPolicy()
+        self._sleep = sleep
+        self._random = random.Random()
+
+    def _pause(self, state: tenacity.RetryCallState) -> float:
+        error = state.outcome.exception() if state.outcome else None
+        asked = error.retry_after if isinstance(error, Throttled) else None
+        if asked is not None:
+            return asked
+        ceiling = min(self.policy.longest, self.policy.first * 2 ** (state.attempt_number - 1))
+        return self._random.uniform(ceiling / 2, ceiling)
+
+    def _again(self, error: BaseException) -> bool:
+        if isinstance(error, QuotaExhausted):
+            return False
+        if isinstance(error, Throttled) and (error.retry_after or 0) > self.policy.longest:
+            return False
+        return isinstance(error, Wait | Locked)
+
+    def call(self, function: Callable[[], T]) -> T:
+        """`function()`; `Throttled`, `Unavailable` and `Locked` are tried again.
+
+        Raises:
+            whatever `function` raised last.
+        """
+        retrying = tenacity.Retrying(
+            stop=tenacity.stop_after_attempt(self.policy.attempts),
+            wait=self._pause,
+            retry=tenacity.retry_if_exception(self._again),
+            sleep=self._sleep,
+            reraise=True,
+        )
+        return retrying(function)
+
+
+def is_loopback(url: str) -> bool:
+    """Whether the URL's host is this machine."""
+    host = urlsplit(url).hostname or ""
+    if host == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+def require_safe(url: str, connection: str) -> str:
+    """`url` without a trailing slash, if it is https, or http to this machine.
+
+    Raises:
+        Misconfigured: plain http to another machine, or no URL at all.
+    """
+    parts = urlsplit(url)
+    if parts.scheme == "https" and parts.hostname:
+        return url.rstrip("/")
+    if parts.scheme == "http" and is_loopback(url):
+        return url.rstrip("/")
+    raise Misconfigured(
+        f"{connection}: the address {redact(url)!r} is neither https nor a sandbox on this "
+        "machine; write the account's https address into settings.yaml",
+        connection=connection,
+    )
+
+
+class _Adapter(HTTPAdapter):
+    """Puts a time limit on every call, counts it, and speaks http to loopback sandboxes
+    where a library insists on https."""
+
+    def __init__(self, meter: Meter, downgrade: frozenset[str], pool: int) -> None:
+        super().__init__(pool_connections=4, pool_maxsize=pool)
+        self._meter = meter
+        self._downgrade = downgrade
+
+    def send(  # type: ignore[no-untyped-def, override]
+        self, request: requests.PreparedRequest, timeout=None, **rest
+    ) -> requests.Response:
+        parts = urlsplit(request.url or "")
+        if parts.scheme == "https" and parts.netloc in self._downgrade:
+            request.url = str(urlunsplit(parts._replace(scheme="http")))
+        self._meter.add()
+        return super().send(request, timeout=timeout or TIMEOUT, **rest)
+
+
+def session(meter: Meter, sandbox_url: str = "", pool: int = 10) -> requests.Session:
+    """A `requests.Session` with keep-alive, gzip, time limits and counting.
+
+    `sandbox_url`: an ``http://`` loopback address which libraries that hard-code https may
+    reach as ``https://host:port``. The environment's proxies and netrc are not consulted
+    for a sandbox.
+    """
+    downgrade: frozenset[str] = frozenset()
+    made = requests.Session()
+    if sandbox_url and urlsplit(sandbox_url).scheme == "http" and is_loopback(sandbox_url):
+        downgrade = frozenset({urlsplit(sandbox_url).netloc})
+        made.trust_env = False
+    adapter = _Adapter(meter, downgrade, pool)
+    made.mount("https://", adapter)
+    made.mount("http://", adapter)
+    return made
+
+
+def unreachable(error: Exception, connection: str) -> Unavailable:
+    """A `requests` or `urllib3` transport error as ours."""
+    return Unavailable(
+        f"{connection}: no complete answer from the vendor ({type(error).__name__})",
+        connection=connection,
+        words=redact(str(error)),
+    )
+
+
+_SECRETS = re.compile(
+    r"(?i)(bearer\s+|zoho-oauthtoken\s+|basic\s+|"
+    r"(?:access_token|refresh_token|client_secret|password|assertion|code|sid|token|secret)"
+    r"[\"']?\s*[=:]\s*[\"']?)([^\s\"'&,;<>}]+)"
+)
+_TOKENS = re.compile(r"\b(pat-[a-z0-9]+-[A-Za-z0-9-]+|1000\.[0-9a-f]{8,}\.[0-9a-f]+|00D\w{12,15}![\w.]+)")
+
+
+def redact(text: str) -> str:
+    """`text` with everything that looks like a credential replaced by ``***``."""
+    return _TOKENS.sub("***", _SECRETS.sub(r"\1***", text))
