@@ -251,6 +251,25 @@ class Capabilities:
     """Seconds a change may take to show in `pull`."""
 
 
+@dataclass(frozen=True, slots=True, repr=False)
+class Access:
+    """How to reach one account. Holds secrets: it has no repr and is never stored.
+
+    Attributes:
+        connection: name in settings.yaml.
+        url: base address; '' for the vendor's own (where the vendor has one for everybody).
+        auth: the `auth` block of settings.yaml with secrets resolved.
+        sandbox: the address is one of our sandboxes on this machine.
+        options: vendor-specific settings, e.g. ``api_version``.
+    """
+
+    connection: str
+    url: str = ""
+    auth: Mapping[str, str] = field(default_factory=dict)
+    sandbox: bool = False
+    options: Mapping[str, str] = field(default_factory=dict)
+
+
 class Connector(Protocol):
     """One configured account of one vendor.
 

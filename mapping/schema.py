@@ -125,6 +125,11 @@ def _address() -> tuple[Field, ...]:
 _OWNER = Field("owner", Kind.REFERENCE, "Owner", target="user")
 _CREATED = Field("created_at", Kind.INSTANT, "Created at", policy=Policy.OLDEST)
 
+INDUSTRIES: tuple[str, ...] = (
+    "agriculture", "construction", "education", "finance", "healthcare", "hospitality",
+    "logistics", "manufacturing", "retail", "technology", "other",
+)  # fmt: skip
+INTERESTS: tuple[str, ...] = ("analytics", "events", "integration", "pricing", "support", "training")
 DEAL_STAGES: tuple[str, ...] = (
     "qualification", "needs_analysis", "proposal", "negotiation", "won", "lost",
 )  # fmt: skip
@@ -143,7 +148,7 @@ COMPANY = _object(
     Field("name", Kind.TEXT, "Name"),
     Field("domain", Kind.DOMAIN, "Domain"),
     Field("phone", Kind.PHONE, "Phone"),
-    Field("industry", Kind.TEXT, "Industry"),
+    Field("industry", Kind.CHOICE, "Industry", choices=INDUSTRIES),
     Field("employees", Kind.INTEGER, "Employees"),
     Field("annual_revenue", Kind.MONEY, "Annual revenue"),
     Field("description", Kind.TEXT, "Description", policy=Policy.LONGEST),
@@ -161,7 +166,7 @@ CONTACT = _object(
     Field("mobile", Kind.PHONE, "Mobile"),
     Field("job_title", Kind.TEXT, "Job title"),
     Field("birth_date", Kind.DATE, "Birth date"),
-    Field("interests", Kind.CHOICES, "Interests", policy=Policy.UNION),
+    Field("interests", Kind.CHOICES, "Interests", policy=Policy.UNION, choices=INTERESTS),
     Field("email_opt_out", Kind.BOOLEAN, "E-mail opt-out", policy=Policy.RESTRICTIVE),
     *_address(),
     Field("company", Kind.REFERENCE, "Company", target="company"),
@@ -174,8 +179,8 @@ DEAL = _object(
     Field("name", Kind.TEXT, "Name"),
     Field("amount", Kind.MONEY, "Amount", group="amount"),
     Field("currency", Kind.CURRENCY, "Currency", group="amount"),
-    Field("stage", Kind.CHOICE, "Stage"),
-    Field("probability", Kind.DECIMAL, "Probability (0 to 1)"),
+    Field("stage", Kind.CHOICE, "Stage", choices=DEAL_STAGES, group="stage"),
+    Field("probability", Kind.DECIMAL, "Probability (0 to 1)", group="stage"),
     Field("close_date", Kind.DATE, "Close date"),
     Field("deal_type", Kind.CHOICE, "Type", choices=("new_business", "existing_business")),
     Field("description", Kind.TEXT, "Description", policy=Policy.LONGEST),
