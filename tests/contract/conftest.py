@@ -1,0 +1,38 @@
+"""The rig, once for each vendor."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+
+import connectors
+from connectors.sandbox.server import Server
+from connectors.transport import Retrier
+from tests.contract.rig import Rig
+
+
+@pytest.fixture(scope="session")
+def servers() -> Iterator[dict[str, Server]]:
+    """Sockets by vendor; each test puts a sandbox of its own behind one of them."""
+    opened: dict[str, Server] = {}
+    yield opened
+    for server in opened.values():
+        server.close()
+
+
+@pytest.fixture(params=connectors.VENDORS)
+def vendor(request: pytest.FixtureRequest) -> str:
+    """Every vendor in turn."""
+    return str(request.param)
+
+
+@pytest.fixture
+def rig(vendor: str, servers: dict[str, Server], monkeypatch: pytest.MonkeyPatch) -> Iterator[Rig]:
+    """A fresh sandbox of the vendor and a connector to it; pauses between tries take no time."""
+    monkeypatch.setattr(Retrier, "_pause", lambda self, state: 0.0)
+    if vendor not in servers:
+        servers[vendor] = Server(None)  # type: ignore[arg-type]
+    made = Rig(vendor, servers[vendor])
+    yield made
+    made.close()

@@ -1,0 +1,388 @@
+"""A vendor's sandbox and a connector to it, and the few native names the suite needs.
+
+The suite speaks of companies, contacts, deals and tickets; `WORDS` says what each vendor
+calls them. What a vendor cannot do is read from its connector's `capabilities` and
+`describe`, never from its name.
+"""
+
+from __future__ import annotations
+
+import importlib
+import json
+import re
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
+from decimal import Decimal
+from typing import Any
+
+from werkzeug.wrappers import Request, Response
+
+import connectors
+from connectors.base import Access, Connector, FieldInfo, Page, Record, Value, Write, WriteResult
+from connectors.sandbox.server import Call, Clock, Log, Server
+
+#: The sandboxes' clocks stand here until a test moves them.
+START = datetime.now(UTC).replace(microsecond=0)
+
+#: Long before `START`: for records nobody touched lately.
+OLD = "2024-05-06T07:08:09+00:00"
+
+
+@dataclass(frozen=True, slots=True)
+class Thing:
+    """One native object: its name, the text field that titles it, the least row it takes."""
+
+    object: str
+    title: str
+    least: Mapping[str, Any] = field(default_factory=dict)
+
+    def row(self, title: str, **more: Any) -> dict[str, Any]:
+        """The smallest valid row with that title."""
+        return {**self.least, self.title: title, **more}
+
+
+@dataclass(frozen=True, slots=True)
+class Words:
+    """A vendor's native names for what the suite writes and reads."""
+
+    company: Thing
+    contact: Thing
+    deal: Thing
+    ticket: Thing
+    external: str
+    """Name of the external-id field."""
+    token_path: str
+    """Regular expression of the path where access tokens are asked for."""
+    # company
+    text: str
+    money: str
+    whole: str
+    # contact
+    email: str
+    date: str
+    options: str
+    flag: str
+    employer: str
+    # deal
+    stage: str
+    amount: str
+    close: str
+    deal_company: str
+    deal_contacts: str
+    # users
+    user: Callable[[str, str, bool], Mapping[str, Any]]
+    """(name, email, active) -> row of the users' object."""
+    users: str
+
+    @property
+    def things(self) -> tuple[Thing, ...]:
+        """All four objects."""
+        return (self.company, self.contact, self.deal, self.ticket)
+
+
+WORDS: dict[str, Words] = {
+    "salesforce": Words(
+        company=Thing("Account", "Name"),
+        contact=Thing("Contact", "LastName"),
+        deal=Thing(
+            "Opportunity", "Name", {"StageName": "Prospecting", "CloseDate": "2026-03-31"}
+        ),
+        ticket=Thing("Case", "Subject", {"Status": "New"}),
+        external="Concord_Id__c",
+        token_path=r"/services/(oauth2/token|Soap/u/.*)",
+        text="Description", money="AnnualRevenue", whole="NumberOfEmployees",
+        email="Email", date="Birthdate", options="Interests__c", flag="HasOptedOutOfEmail",
+        employer="AccountId",
+        stage="StageName", amount="Amount", close="CloseDate",
+        deal_company="AccountId", deal_contacts="OpportunityContactRoles",
+        user=lambda name, email, on: {"Name": name, "Email": email, "IsActive": on},
+        users="User",
+    ),
+    "hubspot": Words(
+        company=Thing("companies", "name"),
+        contact=Thing("contacts", "lastname"),
+        deal=Thing(
+            "deals", "dealname", {"pipeline": "default", "dealstage": "appointmentscheduled"}
+        ),
+        ticket=Thing("tickets", "subject", {"hs_pipeline": "0", "hs_pipeline_stage": "1"}),
+        external="concord_id",
+        token_path=r"/oauth/.*token",
+        text="description", money="annualrevenue", whole="numberofemployees",
+        email="email", date="birth_date", options="interests", flag="email_opt_out",
+        employer="associations.companies",
+        stage="dealstage", amount="amount", close="closedate",
+        deal_company="associations.companies", deal_contacts="associations.contacts",
+        user=lambda name, email, on: {
+            "firstName": name.partition(" ")[0],
+            "lastName": name.partition(" ")[2],
+            "email": email,
+            "archived": not on,
+        },
+        users="owners",
+    ),
+    "zoho": Words(
+        company=Thing("Accounts", "Account_Name"),
+        contact=Thing("Contacts", "Last_Name"),
+        deal=Thing(
+            "Deals", "Deal_Name", {"Pipeline": "Standard (Standard)", "Stage": "Qualification"}
+        ),
+        ticket=Thing("Cases", "Subject", {"Status": "New", "Case_Origin": "Email"}),
+        external="Concord_Id",
+        token_path=r"/oauth/v2/token",
+        text="Description", money="Annual_Revenue", whole="Employees",
+        email="Email", date="Date_of_Birth", options="Interests", flag="Email_Opt_Out",
+        employer="Account_Name",
+        stage="Stage", amount="Amount", close="Closing_Date",
+        deal_company="Account_Name", deal_contacts="Contact_Name",
+        user=lambda name, email, on: {
+            "full_name": name,
+            "email": email,
+            "status": "active" if on else "inactive",
+        },
+        users="users",
+    ),
+}  # fmt: skip
+
+
+class Fault:
+    """A vendor in front of another: it answers chosen calls with a 503 page instead.
+
+    `applied` faults carry the request out first and lose only the reply, as a proxy that
+    times out does.
+    """
+
+    def __init__(self, vendor: Any) -> None:
+        self._vendor = vendor
+        self._left = 0
+        self._skip = 0
+        self._writes = False
+        self._applied = False
+        self.struck = 0
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._vendor, name)
+
+    def strike(
+        self, times: int, *, writes: bool = False, applied: bool = False, skip: int = 0
+    ) -> None:
+        """Spoil the next `times` calls (only writing ones if `writes`) after `skip` good ones."""
+        self._left, self._skip, self._writes, self._applied = times, skip, writes, applied
+
+    def handle(self, request: Request) -> Response:
+        """The vendor's own answer, or the fault."""
+        if not self._left or "oauth" in request.path:
+            return self._vendor.handle(request)
+        if self._writes and not self._vendor.is_write(request):
+            return self._vendor.handle(request)
+        if self._skip:
+            self._skip -= 1
+            return self._vendor.handle(request)
+        self._left -= 1
+        self.struck += 1
+        if self._applied:
+            self._vendor.handle(request)
+        else:
+            request.get_data()
+        return Response("<html>Service Unavailable</html>", 503, content_type="text/html")
+
+
+class Rig:
+    """One vendor's sandbox behind `server`, a connector to it, and the hand of its users."""
+
+    def __init__(self, vendor: str, server: Server) -> None:
+        self.vendor = vendor
+        self.words = WORDS[vendor]
+        self.clock = Clock(now=lambda: START)
+        self.sandbox = importlib.import_module(f"connectors.sandbox.{vendor}").Sandbox(
+            clock=self.clock
+        )
+        self.fault = Fault(self.sandbox)
+        self.server = server
+        server.vendor, server.log = self.fault, Log()
+        self._open: list[Connector] = []
+        self.connector = self.connect()
+        self.auth: Mapping[str, str] = self.sandbox.credentials()
+
+    def access(self, auth: Mapping[str, str] | None = None) -> Access:
+        """How to reach the sandbox, with its own or other credentials."""
+        return Access(
+            connection=f"my-{self.vendor}",
+            url=self.server.url,
+            auth=self.sandbox.credentials() if auth is None else auth,
+            sandbox=True,
+        )
+
+    def connect(self, auth: Mapping[str, str] | None = None) -> Connector:
+        """A further connector; it is closed with the rig."""
+        made = connectors.connect(self.vendor, self.access(auth))
+        self._open.append(made)
+        return made
+
+    def close(self) -> None:
+        """Close every connector."""
+        for connector in self._open:
+            connector.close()
+
+    # -- what happened ---------------------------------------------------------------
+
+    @property
+    def calls(self) -> list[Call]:
+        """The sandbox's own log of requests."""
+        return self.server.log.calls
+
+    def token_calls(self) -> int:
+        """How often an access token was asked for."""
+        return sum(bool(re.fullmatch(self.words.token_path, call.path)) for call in self.calls)
+
+    def truth(self, thing: Thing) -> dict[str, Any]:
+        """id -> title of the records that live in the sandbox."""
+        return {
+            row["id"]: row[thing.title]
+            for row in self.sandbox.state(thing.object)
+            if not row["deleted"]
+        }
+
+    # -- a user of the vendor --------------------------------------------------------
+
+    def settle(self) -> None:
+        """Let so much time pass that every change made so far shows."""
+        self.clock.advance(self.connector.capabilities.read_lag + 1)
+
+    def load(self, thing: Thing, rows: Iterable[Mapping[str, Any]], at: str = "") -> list[str]:
+        """Put rows in as they are, stamped `at` or now."""
+        stamps = {"created_at": at, "modified_at": at} if at else {}
+        return self.sandbox.load(thing.object, [{**stamps, **row} for row in rows])
+
+    def fill(self, thing: Thing, count: int, at: str = "", start: int = 0) -> list[str]:
+        """`count` plain records."""
+        return self.load(thing, [thing.row(f"row {n}") for n in range(start, start + count)], at)
+
+    def edit(self, thing: Thing, id: str, values: Mapping[str, Any]) -> None:
+        """Change a record on the vendor's own screen."""
+        self.sandbox.edit(thing.object, id, values)
+
+    def remove(self, thing: Thing, id: str) -> None:
+        """Delete a record on the vendor's own screen."""
+        self.sandbox.remove(thing.object, id)
+
+    def merge(self, thing: Thing, winner: str, loser: str) -> str:
+        """Merge two records on the vendor's own screen; the id of the survivor."""
+        return str(self.sandbox.merge(thing.object, winner, loser))
+
+    # -- short ways through the connector --------------------------------------------
+
+    def field(self, thing: Thing, name: str) -> FieldInfo:
+        """How the account describes the field."""
+        return self.connector.describe(thing.object).fields[name]
+
+    def pages(self, thing: Thing, since: str | None = None, *more: str) -> list[Page]:
+        """A whole pull of the title and `more` fields."""
+        return list(self.connector.pull(thing.object, (thing.title, *more), since))
+
+    def one(self, thing: Thing, id: str, *names: str) -> Record:
+        """The record as it is now."""
+        found = self.connector.fetch(thing.object, [id], names or (thing.title,))
+        assert [record.id for record in found] == [id]
+        return found[0]
+
+    def push(self, thing: Thing, *writes: Write) -> list[WriteResult]:
+        """Carry out writes, and check what holds for every push."""
+        results = self.connector.push(thing.object, writes)
+        assert [result.key for result in results] == [write.key for write in writes]
+        for result in results:
+            assert result.error is None or str(result.error)
+        return results
+
+    def create(self, thing: Thing, values: Mapping[str, Value]) -> str:
+        """Create one record through the connector; its id."""
+        [result] = self.push(thing, Write("k", "create", values))
+        assert result.error is None, result.error
+        assert not result.field_errors
+        assert result.created
+        return result.id
+
+    def update(self, thing: Thing, id: str, values: Mapping[str, Value]) -> WriteResult:
+        """Update one record through the connector, from what it holds now."""
+        before = self.one(thing, id, *values).values
+        [result] = self.push(thing, Write("k", "update", values, id=id, before=before))
+        assert result.error is None, result.error
+        assert not result.field_errors
+        return result
+
+
+@dataclass
+class Mirror:
+    """A copy kept up to date from pages alone, as the hub keeps its replicas."""
+
+    thing: Thing
+    rows: dict[str, Any] = field(default_factory=dict)
+    gone: dict[str, str] = field(default_factory=dict)
+    cursor: str | None = None
+
+    def take(self, pages: Iterable[Page]) -> Mirror:
+        """Apply pages; each must keep the promises of `Page` and `Record`."""
+        for page in pages:
+            json.loads(page.cursor)
+            for record in page.records:
+                self._take(record)
+            self.cursor = page.cursor
+        return self
+
+    def _take(self, record: Record) -> None:
+        assert record.object == self.thing.object
+        assert record.id
+        assert record.modified_at.tzinfo is not None
+        assert record.version
+        for value in record.values.values():
+            assert value != "", "an empty text is None"
+            assert value is None or isinstance(value, bool | int | Decimal | str | tuple)
+        if record.deleted:
+            assert not record.values
+            self.rows.pop(record.id, None)
+            self.gone[record.id] = record.merged_into
+        else:
+            assert not record.merged_into
+            self.rows[record.id] = record.values[self.thing.title]
+            self.gone.pop(record.id, None)
+
+    def copy(self) -> Mirror:
+        """An independent copy."""
+        return replace(self, rows=dict(self.rows), gone=dict(self.gone))
+
+
+# -- values, whatever their wire form -------------------------------------------------
+
+
+def number(value: Value) -> Decimal:
+    """A number as the vendor gave it, exactly; binary fractions are not taken."""
+    assert isinstance(value, int | Decimal | str)
+    assert not isinstance(value, bool)
+    return Decimal(value)
+
+
+def flag(value: Value) -> bool:
+    """A boolean, or HubSpot's word for one."""
+    return {True: True, False: False, "true": True, "false": False, None: False}[value]  # type: ignore[index]
+
+
+def options(value: Value) -> set[str]:
+    """A set of options: a tuple, or a text joined with semicolons."""
+    assert isinstance(value, str | tuple)
+    return set(value.split(";") if isinstance(value, str) else value)
+
+
+def ids(value: Value) -> tuple[str, ...]:
+    """Ids of a lookup, one or several."""
+    if value is None:
+        return ()
+    assert isinstance(value, str | tuple)
+    return (value,) if isinstance(value, str) else value
+
+
+def instant(value: Value) -> datetime:
+    """An instant in any vendor's text."""
+    assert isinstance(value, str)
+    read = datetime.fromisoformat(value)
+    assert read.tzinfo is not None
+    return read

@@ -1,0 +1,135 @@
+"""Values arrive as they left, and come back as they were written."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+
+import pytest
+
+from connectors.base import NativeType
+from tests.contract.rig import Rig, flag, instant, number, options
+
+TEXTS = [
+    "Plain",
+    'O\'Neil & "Söhne" <b>\\n</b>; 100%',
+    "บริษัท ตัวอย่าง จำกัด (มหาชน)",
+    "شرکت نمونه\u200cسازان — ۱۲۳",
+    "👩🏽\u200d💻🎉 🇹🇭",
+    "line one\nline two\ttab",
+    "ก\u0e33 e\u0301 ﷽",
+]
+
+
+@pytest.mark.parametrize("text", TEXTS)
+def test_text(rig: Rig, text: str) -> None:
+    thing, words = rig.words.company, rig.words
+    id = rig.create(thing, thing.row("t", **{words.text: text}))
+    assert rig.one(thing, id, words.text).values[words.text] == text
+    name = text.replace("\n", " ").replace("\t", " ")
+    rig.update(thing, id, {thing.title: name})
+    assert rig.truth(thing) == {id: name}
+    assert rig.one(thing, id).values[thing.title] == name
+
+
+@pytest.mark.parametrize("text", ["0.01", "9999999999.99", "0.10", "1234567.89", "0", "-5.5"])
+def test_money_is_exact(rig: Rig, text: str) -> None:
+    thing, words = rig.words.deal, rig.words
+    id = rig.create(thing, thing.row("m", **{words.amount: Decimal(text)}))
+    assert number(rig.one(thing, id, words.amount).values[words.amount]) == Decimal(text)
+    [truth] = rig.sandbox.state(thing.object)
+    assert Decimal(str(truth[words.amount])) == Decimal(text)
+
+
+def test_whole_numbers(rig: Rig) -> None:
+    thing, words = rig.words.company, rig.words
+    id = rig.create(thing, thing.row("n", **{words.whole: 12345}))
+    assert number(rig.one(thing, id, words.whole).values[words.whole]) == 12345
+    rig.update(thing, id, {words.whole: 0})
+    assert number(rig.one(thing, id, words.whole).values[words.whole]) == 0
+
+
+@pytest.mark.parametrize("date", ["1988-02-29", "1969-12-31", "2026-11-01"])
+def test_dates_have_no_time_zone(rig: Rig, date: str) -> None:
+    thing, words = rig.words.contact, rig.words
+    id = rig.create(thing, thing.row("d", **{words.date: date}))
+    assert rig.one(thing, id, words.date).values[words.date] == date
+
+
+@pytest.mark.parametrize("day", ["2026-03-31", "2028-02-29"])
+def test_the_close_of_a_deal(rig: Rig, day: str) -> None:
+    """A date in some vendors, an instant in others."""
+    thing, words = rig.words.deal, rig.words
+    if rig.field(thing, words.close).type is NativeType.DATE:
+        id = rig.create(thing, thing.row("d", **{words.close: day}))
+        assert rig.one(thing, id, words.close).values[words.close] == day
+        return
+    wanted = f"{day}T23:30:00.000Z"
+    id = rig.create(thing, thing.row("d", **{words.close: wanted}))
+    read = rig.one(thing, id, words.close).values[words.close]
+    assert instant(read) == instant(wanted)
+
+
+def test_instants(rig: Rig) -> None:
+    """Every vendor's stamps of creation are instants, whatever offset it writes them with."""
+    thing = rig.words.company
+    fields = rig.connector.describe(thing.object).fields
+    names = [name for name, field in fields.items() if field.type is NativeType.INSTANT]
+    id = rig.create(thing, thing.row("i"))
+    record = rig.one(thing, id, *names)
+    read = {name: instant(value) for name, value in record.values.items() if value}
+    assert record.created_at in read.values()
+
+
+def test_sets_of_options(rig: Rig) -> None:
+    thing, words = rig.words.contact, rig.words
+    names = {c.value.lower(): c.value for c in rig.field(thing, words.options).choices}
+    both = (names["support"], names["pricing"])
+    id = rig.create(thing, thing.row("o", **{words.options: both}))
+    assert options(rig.one(thing, id, words.options).values[words.options]) == set(both)
+    rig.update(thing, id, {words.options: (names["events"],)})
+    read = rig.one(thing, id, words.options).values[words.options]
+    assert options(read) == {names["events"]}
+    for empty in ((), None):
+        rig.update(thing, id, {words.options: both})
+        rig.update(thing, id, {words.options: empty})
+        assert rig.one(thing, id, words.options).values[words.options] in (None, ())
+
+
+def test_booleans(rig: Rig) -> None:
+    thing, words = rig.words.contact, rig.words
+    id = rig.create(thing, thing.row("b", **{words.flag: True}))
+    assert flag(rig.one(thing, id, words.flag).values[words.flag])
+    rig.update(thing, id, {words.flag: False})
+    assert not flag(rig.one(thing, id, words.flag).values[words.flag])
+
+
+def test_everything_can_be_cleared(rig: Rig) -> None:
+    words = rig.words
+    rows = {
+        words.company: {words.text: "x", words.money: Decimal("1.50"), words.whole: 3},
+        words.contact: {words.email: "a@example.com", words.date: "2000-01-01"},
+        words.deal: {words.amount: Decimal("2.25"), words.text: "y"},
+    }
+    for thing, values in rows.items():
+        id = rig.create(thing, thing.row("full", **values))
+        assert None not in rig.one(thing, id, *values).values.values()
+        rig.update(thing, id, dict.fromkeys(values))
+        assert dict(rig.one(thing, id, *values).values) == dict.fromkeys(values)
+
+
+def test_what_is_pulled_is_what_is_fetched(rig: Rig) -> None:
+    words, thing = rig.words, rig.words.company
+    names = (thing.title, words.text, words.money, words.whole)
+    rig.create(
+        thing,
+        thing.row("p", **{words.text: "ข้อความ", words.money: Decimal("10.05"), words.whole: 7}),
+    )
+    rig.settle()
+    [page] = rig.connector.pull(thing.object, names, None)
+    [pulled] = page.records
+    fetched = rig.one(thing, pulled.id, *names)
+    assert dict(pulled.values) == dict(fetched.values)
+    assert pulled.version == fetched.version
+    assert pulled.modified_at == fetched.modified_at
+    [found] = rig.connector.find(thing.object, thing.title, ["p"], names)
+    assert dict(found.values) == dict(fetched.values)
