@@ -1,0 +1,1 @@
+"""One run: look (`pull`), decide (`match`, `merge`, `plan`), do (`push`), in `run`."""

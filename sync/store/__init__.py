@@ -1,0 +1,1 @@
+"""The hub's memory: tables, migrations, and the few functions that read and write them."""

@@ -1,0 +1,358 @@
+"""The books: runs, journal, problems, conflicts, accounts, the lease."""
+
+from __future__ import annotations
+
+import os
+import socket
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+import sqlalchemy as sa
+
+from sync.store import tables
+from sync.store.database import Session, chunks
+
+
+def start_run(session: Session, kind: str, now: datetime) -> int:
+    """A new run's number. Runs that were cut off are closed as `interrupted`."""
+    column = tables.run.c
+    session.execute(
+        sa.update(tables.run)
+        .where(column.status == "running")
+        .values(status="interrupted", finished_at=now)
+    )
+    made = session.execute(
+        sa.insert(tables.run).values(kind=kind, status="running", started_at=now, report={})
+    )
+    return int(made.inserted_primary_key[0])  # type: ignore[index]
+
+
+def finish_run(
+    session: Session, run: int, status: str, report: Mapping[str, Any], now: datetime
+) -> None:
+    """Close a run with its report."""
+    session.execute(
+        sa.update(tables.run)
+        .where(tables.run.c.id == run)
+        .values(status=status, finished_at=now, report=dict(report))
+    )
+
+
+def set_run_status(session: Session, run: int, status: str) -> None:
+    """Move a run to another state, e.g. from held to approved."""
+    session.execute(sa.update(tables.run).where(tables.run.c.id == run).values(status=status))
+
+
+def runs(session: Session, last: int = 20, run: int = 0) -> list[dict[str, Any]]:
+    """Newest first; one of them when `run` is given."""
+    query = sa.select(tables.run).order_by(tables.run.c.id.desc()).limit(last)
+    if run:
+        query = sa.select(tables.run).where(tables.run.c.id == run)
+    return [dict(row._mapping) for row in session.rows(query)]
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One line of the journal."""
+
+    object: str
+    entity: str
+    action: str
+    detail: Mapping[str, Any]
+    connection: str = ""
+    record: str = ""
+
+
+def write_journal(session: Session, run: int, now: datetime, entries: Iterable[Entry]) -> None:
+    """Append; nothing in the journal is ever changed."""
+    rows = [
+        {
+            "run": run,
+            "at": now,
+            "object": entry.object,
+            "entity": entry.entity,
+            "action": entry.action,
+            "connection": entry.connection,
+            "record": entry.record,
+            "detail": dict(entry.detail),
+        }
+        for entry in entries
+    ]
+    if rows:
+        session.execute(sa.insert(tables.journal), rows)
+
+
+def journal(
+    session: Session, object: str = "", entity: str = "", run: int = 0, actions: Iterable[str] = ()
+) -> list[dict[str, Any]]:
+    """Matching lines, oldest first."""
+    column = tables.journal.c
+    query = sa.select(tables.journal).order_by(column.id)
+    if object:
+        query = query.where(column.object == object)
+    if entity:
+        query = query.where(column.entity == entity)
+    if run:
+        query = query.where(column.run == run)
+    if wanted := list(actions):
+        query = query.where(column.action.in_(wanted))
+    return [dict(row._mapping) for row in session.rows(query)]
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """A record set aside, a field that could not be translated, or a write that failed.
+
+    `stage` is ``read`` or ``write``; `field` '' means the whole record.
+    """
+
+    connection: str
+    object: str
+    record: str
+    entity: str
+    field: str
+    stage: str
+    cause: str
+    message: str
+    words: str = ""
+    advice: str = ""
+
+
+def report_problems(session: Session, found: Iterable[Problem], run: int, now: datetime) -> None:
+    """Open problems, or note that known ones are still there."""
+    column = tables.problem.c
+    for p in found:
+        place = (
+            column.connection == p.connection,
+            column.object == p.object,
+            column.record == p.record,
+            column.entity == p.entity,
+            column.field == p.field,
+            column.stage == p.stage,
+        )
+        values = {
+            "cause": p.cause,
+            "message": p.message,
+            "words": p.words,
+            "advice": p.advice,
+            "last_run": run,
+            "seen_at": now,
+        }
+        known = session.rows(sa.select(column.id, column.status).where(*place))
+        if known:
+            status = "ignored" if known[0].status == "ignored" else "open"
+            session.execute(sa.update(tables.problem).where(*place).values(status=status, **values))
+        else:
+            session.execute(
+                sa.insert(tables.problem).values(
+                    connection=p.connection,
+                    object=p.object,
+                    record=p.record,
+                    entity=p.entity,
+                    field=p.field,
+                    stage=p.stage,
+                    status="open",
+                    first_run=run,
+                    **values,
+                )
+            )
+
+
+def solve_problems(
+    session: Session, connection: str, object: str, *, stage: str, records: Iterable[str] = (),
+    entities: Iterable[str] = (),
+) -> None:  # fmt: skip
+    """Close the problems of records (reading) or entities (writing) that went well now."""
+    column = tables.problem.c
+    for names, place in ((records, column.record), (entities, column.entity)):
+        for batch in chunks(sorted(set(names))):
+            session.execute(
+                sa.update(tables.problem)
+                .where(
+                    column.connection == connection,
+                    column.object == object,
+                    column.stage == stage,
+                    column.status == "open",
+                    place.in_(batch),
+                )
+                .values(status="solved")
+            )
+
+
+def has_open_problems(session: Session, connection: str, object: str, stage: str) -> bool:
+    """Whether looking for solved ones is worth the while."""
+    column = tables.problem.c
+    query = sa.select(column.id).where(
+        column.connection == connection,
+        column.object == object,
+        column.stage == stage,
+        column.status == "open",
+    )
+    return bool(session.rows(query.limit(1)))
+
+
+def problems(session: Session, status: str = "open") -> list[dict[str, Any]]:
+    """Problems of one status, oldest first."""
+    query = sa.select(tables.problem).where(tables.problem.c.status == status)
+    return [dict(r._mapping) for r in session.rows(query.order_by(tables.problem.c.id))]
+
+
+def set_problem_status(session: Session, ids: Iterable[int], status: str) -> None:
+    """Retry, ignore or solve by hand."""
+    for batch in chunks(list(ids)):
+        session.execute(
+            sa.update(tables.problem).where(tables.problem.c.id.in_(batch)).values(status=status)
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Conflict:
+    """Records of one entity that changed a field to different values."""
+
+    object: str
+    entity: str
+    field: str
+    agreed: Any
+    candidates: list[list[Any]]
+    """[connection, record, value] each."""
+    rule: str = ""
+    status: str = "decided"
+    resolution: Any = None
+
+
+def save_conflicts(session: Session, found: Iterable[Conflict], run: int, now: datetime) -> None:
+    """Book conflicts; one that waits already is brought up to date instead of doubled."""
+    column = tables.conflict.c
+    for c in found:
+        values = {
+            "agreed": c.agreed,
+            "candidates": c.candidates,
+            "rule": c.rule,
+            "status": c.status,
+            "resolution": c.resolution,
+            "run": run,
+            "at": now,
+        }
+        same = (column.object == c.object, column.entity == c.entity, column.field == c.field)
+        if session.rows(sa.select(column.id).where(*same, column.status == "waiting")):
+            session.execute(
+                sa.update(tables.conflict).where(*same, column.status == "waiting").values(**values)
+            )
+        else:
+            session.execute(
+                sa.insert(tables.conflict).values(
+                    object=c.object, entity=c.entity, field=c.field, **values
+                )
+            )
+
+
+def conflicts(session: Session, status: str = "", run: int = 0) -> list[dict[str, Any]]:
+    """Conflicts, newest first, of one status or run if given."""
+    column = tables.conflict.c
+    query = sa.select(tables.conflict).order_by(column.id.desc())
+    if status:
+        query = query.where(column.status == status)
+    if run:
+        query = query.where(column.run == run)
+    return [dict(row._mapping) for row in session.rows(query)]
+
+
+def waiting_conflicts(
+    session: Session, object: str, entities: Iterable[str]
+) -> dict[str, dict[str, tuple[int, str, Any]]]:
+    """entity -> field -> (conflict id, status, resolution) for those that wait or were resolved
+    by a person and not applied yet."""
+    column = tables.conflict.c
+    found: dict[str, dict[str, tuple[int, str, Any]]] = {}
+    for batch in chunks(sorted(set(entities))):
+        query = sa.select(tables.conflict).where(
+            column.object == object,
+            column.entity.in_(batch),
+            column.status.in_(("waiting", "resolved")),
+        )
+        for row in session.rows(query):
+            found.setdefault(row.entity, {})[row.field] = (row.id, row.status, row.resolution)
+    return found
+
+
+def set_conflict(session: Session, id: int, status: str, resolution: Any = None) -> None:
+    """Resolve a conflict or mark it applied."""
+    session.execute(
+        sa.update(tables.conflict)
+        .where(tables.conflict.c.id == id)
+        .values(status=status, resolution=resolution)
+    )
+
+
+def save_account(
+    session: Session, connection: str, vendor: str, body: Mapping[str, Any],
+    provisioned: Mapping[str, Any], now: datetime,
+) -> None:  # fmt: skip
+    """Remember what `check` and `connect` found."""
+    session.upsert(
+        tables.account,
+        [
+            {
+                "connection": connection,
+                "vendor": vendor,
+                "body": dict(body),
+                "provisioned": dict(provisioned),
+                "checked_at": now,
+            }
+        ],
+    )
+
+
+def accounts(session: Session) -> dict[str, dict[str, Any]]:
+    """connection -> what is known of its account."""
+    return {row.connection: dict(row._mapping) for row in session.rows(sa.select(tables.account))}
+
+
+class LeaseHeld(Exception):
+    """Another process is doing this work; the text says which and until when."""
+
+
+def holder_name() -> str:
+    """This process, as leases know it."""
+    return f"{socket.gethostname()}:{os.getpid()}"
+
+
+def _is_dead(holder: str) -> bool:
+    host, _, pid = holder.rpartition(":")
+    if host != socket.gethostname() or not pid.isdigit():
+        return False
+    try:
+        os.kill(int(pid), 0)
+    except ProcessLookupError:
+        return True
+    except PermissionError:
+        return False
+    return int(pid) == os.getpid()
+
+
+def take_lease(session: Session, name: str, now: datetime, seconds: float = 300.0) -> None:
+    """Be the only one to do `name` until released or `seconds` after the last renewal.
+
+    A lease whose process is gone from this machine is taken over at once.
+
+    Raises:
+        LeaseHeld: somebody else has it.
+    """
+    rows = session.rows(sa.select(tables.lease).where(tables.lease.c.name == name))
+    mine = holder_name()
+    if rows and rows[0].holder != mine and rows[0].until > now and not _is_dead(rows[0].holder):
+        raise LeaseHeld(
+            f"another run ({rows[0].holder}) is at work until {rows[0].until:%H:%M:%S} UTC or "
+            "until it ends; wait for it, or stop it"
+        )
+    session.upsert(
+        tables.lease,
+        [{"name": name, "holder": mine, "until": now + timedelta(seconds=seconds)}],
+    )
+
+
+def release_lease(session: Session, name: str) -> None:
+    """Let others do `name`."""
+    session.execute(sa.delete(tables.lease).where(tables.lease.c.name == name))

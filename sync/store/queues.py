@@ -1,0 +1,179 @@
+"""Work that waits: touched entities, references to resolve, writes to send."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+import sqlalchemy as sa
+
+from sync.model import PlannedWrite
+from sync.store import tables
+from sync.store.database import Session, chunks
+
+_O = tables.outbox.c
+_P = tables.pending_reference.c
+
+
+def touch(session: Session, object: str, entities: Iterable[str]) -> None:
+    """Have these entities merged and planned in the next decide, whatever changed."""
+    rows = [{"object": object, "entity": entity} for entity in sorted(set(entities))]
+    session.upsert(tables.touched, rows)
+
+
+def take_touched(session: Session, object: str, entities: Iterable[str]) -> None:
+    """These entities have been decided."""
+    column = tables.touched.c
+    for batch in chunks(sorted(set(entities))):
+        session.execute(
+            sa.delete(tables.touched).where(column.object == object, column.entity.in_(batch))
+        )
+
+
+def touched(session: Session, object: str) -> list[str]:
+    """Entities to decide although no replica of theirs waits, ordered."""
+    column = tables.touched.c
+    query = sa.select(column.entity).where(column.object == object).order_by(column.entity)
+    return [row[0] for row in session.rows(query)]
+
+
+@dataclass(frozen=True, slots=True)
+class Pending:
+    """An entity that waits for a link of another object in one connection.
+
+    `target` is ``record:<native id>`` (a reference read, the record not known yet) or
+    ``entity:<entity id>`` (a reference to write, no record there yet).
+    """
+
+    connection: str
+    target_object: str
+    target: str
+    object: str
+    entity: str
+
+
+def save_pending(session: Session, pending: Iterable[Pending]) -> None:
+    """Remember who waits for which link."""
+    session.upsert(
+        tables.pending_reference,
+        [
+            {
+                "connection": p.connection,
+                "target_object": p.target_object,
+                "target": p.target,
+                "object": p.object,
+                "entity": p.entity,
+            }
+            for p in set(pending)
+        ],
+    )
+
+
+def settle_pending(
+    session: Session, connection: str, target_object: str, targets: Iterable[str]
+) -> None:
+    """Links have come: touch those who waited for one of `targets`."""
+    for batch in chunks(sorted(set(targets))):
+        where = (
+            _P.connection == connection,
+            _P.target_object == target_object,
+            _P.target.in_(batch),
+        )
+        for object, entity in session.rows(sa.select(_P.object, _P.entity).where(*where)):
+            touch(session, object, [entity])
+        session.execute(sa.delete(tables.pending_reference).where(*where))
+
+
+@dataclass(frozen=True, slots=True)
+class Queued:
+    """A planned write in the outbox. Status: pending, sending, held."""
+
+    id: int
+    run: int
+    write: PlannedWrite
+    status: str
+
+
+def replace_outbox(
+    session: Session, object: str, entities: Iterable[str], writes: Iterable[PlannedWrite],
+    run: int,
+) -> None:  # fmt: skip
+    """The plan for these entities is now `writes`; older unsent ones are superseded."""
+    for batch in chunks(sorted(set(entities))):
+        session.execute(
+            sa.delete(tables.outbox).where(
+                _O.object == object, _O.entity.in_(batch), _O.status == "pending"
+            )
+        )
+    rows = [
+        {
+            "run": run,
+            "connection": write.connection,
+            "object": write.object,
+            "entity": write.entity,
+            "record": write.record,
+            "kind": write.kind,
+            "fields": write.fields,
+            "before": write.before,
+            "version": write.version,
+            "status": "pending",
+        }
+        for write in writes
+    ]
+    if rows:
+        session.execute(sa.insert(tables.outbox), rows)
+
+
+def outbox(
+    session: Session, *, status: Iterable[str], object: str = "", connection: str = "",
+    run: int = 0,
+) -> list[Queued]:  # fmt: skip
+    """Writes with one of these states, oldest first."""
+    query = sa.select(tables.outbox).where(_O.status.in_(list(status))).order_by(_O.id)
+    if object:
+        query = query.where(_O.object == object)
+    if connection:
+        query = query.where(_O.connection == connection)
+    if run:
+        query = query.where(_O.run == run)
+    return [
+        Queued(
+            id=row.id,
+            run=row.run,
+            status=row.status,
+            write=PlannedWrite(
+                connection=row.connection,
+                object=row.object,
+                entity=row.entity,
+                record=row.record,
+                kind=row.kind,
+                fields=row.fields,
+                before=row.before,
+                version=row.version,
+            ),
+        )
+        for row in session.rows(query)
+    ]
+
+
+def set_status(session: Session, ids: Iterable[int], status: str) -> None:
+    """Move writes to another state."""
+    for batch in chunks(list(ids)):
+        session.execute(sa.update(tables.outbox).where(_O.id.in_(batch)).values(status=status))
+
+
+def remove(session: Session, ids: Iterable[int]) -> None:
+    """Take writes out: their result is stored, or they are withdrawn."""
+    for batch in chunks(list(ids)):
+        session.execute(sa.delete(tables.outbox).where(_O.id.in_(batch)))
+
+
+def planned_creates(session: Session, object: str, entities: Iterable[str]) -> set[tuple[str, str]]:
+    """(entity, connection) pairs whose record an unsent write will create."""
+    found: set[tuple[str, str]] = set()
+    for batch in chunks(sorted(set(entities))):
+        query = sa.select(_O.entity, _O.connection).where(
+            _O.object == object, _O.kind == "create", _O.entity.in_(batch)
+        )
+        found |= {(row[0], row[1]) for row in session.rows(query)}
+    return found

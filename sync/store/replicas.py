@@ -1,0 +1,332 @@
+"""Replicas, links, match keys and cursors: what the hub knows of each connection's records."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+import sqlalchemy as sa
+
+from sync.model import Place, Replica
+from sync.store import tables
+from sync.store.database import Session, chunks
+
+_R = tables.replica.c
+_L = tables.link.c
+
+
+def _replica(row: Mapping[str, Any]) -> Replica:
+    return Replica(
+        place=Place(row["connection"], row["record"]),
+        seen=row["seen"],
+        base=row["base"],
+        renditions=row["renditions"],
+        expected=row["expected"],
+        external=row["external"],
+        version=row["version"],
+        changed_at=row["changed_at"],
+        field_times=row["field_times"],
+        deleted=row["deleted"],
+        merged_into=row["merged_into"],
+        waiting=row["waiting"],
+    )
+
+
+def load(session: Session, object: str, places: Iterable[Place]) -> dict[Place, Replica]:
+    """The replicas at the given places, as far as they exist."""
+    wanted: dict[str, list[str]] = defaultdict(list)
+    for place in set(places):
+        wanted[place.connection].append(place.record)
+    found: dict[Place, Replica] = {}
+    for connection, records in wanted.items():
+        for batch in chunks(sorted(records)):
+            query = sa.select(tables.replica).where(
+                _R.connection == connection, _R.object == object, _R.record.in_(batch)
+            )
+            for row in session.rows(query):
+                replica = _replica(row._mapping)
+                found[replica.place] = replica
+    return found
+
+
+def save(session: Session, object: str, replicas: Iterable[Replica], listed_run: int = 0) -> None:
+    """Store replicas, new or changed."""
+    session.upsert(
+        tables.replica,
+        [
+            {
+                "connection": replica.place.connection,
+                "object": object,
+                "record": replica.place.record,
+                "seen": replica.seen,
+                "base": replica.base,
+                "renditions": replica.renditions,
+                "expected": replica.expected,
+                "external": replica.external,
+                "version": replica.version,
+                "changed_at": replica.changed_at,
+                "field_times": replica.field_times,
+                "deleted": replica.deleted,
+                "merged_into": replica.merged_into,
+                "waiting": replica.waiting,
+                "listed_run": listed_run,
+            }
+            for replica in replicas
+        ],
+    )
+
+
+def waiting(session: Session, object: str) -> list[Replica]:
+    """Replicas whose change nobody has merged yet, ordered by place."""
+    query = sa.select(tables.replica).where(_R.object == object, _R.waiting.is_(True))
+    query = query.order_by(_R.connection, _R.record)
+    return [_replica(row._mapping) for row in session.rows(query)]
+
+
+def mark_listed(session: Session, object: str, places: Iterable[Place], run: int) -> None:
+    """Note that a complete listing contained these records."""
+    for place_batch in chunks(list(places)):
+        by_connection: dict[str, list[str]] = defaultdict(list)
+        for place in place_batch:
+            by_connection[place.connection].append(place.record)
+        for connection, records in by_connection.items():
+            session.execute(
+                sa.update(tables.replica)
+                .where(_R.connection == connection, _R.object == object, _R.record.in_(records))
+                .values(listed_run=run)
+            )
+
+
+def unlisted(session: Session, connection: str, object: str, run: int) -> tuple[list[str], int]:
+    """(live records that a complete listing in `run` did not contain, all live records)."""
+    live = (_R.connection == connection, _R.object == object, _R.deleted.is_(False))
+    total = session.rows(sa.select(sa.func.count()).where(*live))[0][0]
+    missing = session.rows(sa.select(_R.record).where(*live, _R.listed_run != run))
+    return [row[0] for row in missing], total
+
+
+def links_of_records(session: Session, object: str, places: Iterable[Place]) -> dict[Place, str]:
+    """place -> entity id, for records that are linked."""
+    wanted: dict[str, set[str]] = defaultdict(set)
+    for place in places:
+        wanted[place.connection].add(place.record)
+    found: dict[Place, str] = {}
+    for connection, records in wanted.items():
+        for batch in chunks(sorted(records)):
+            query = sa.select(_L.record, _L.entity).where(
+                _L.connection == connection, _L.object == object, _L.record.in_(batch)
+            )
+            found.update({Place(connection, r[0]): r[1] for r in session.rows(query)})
+    return found
+
+
+def links_of_entities(
+    session: Session, object: str, entities: Iterable[str]
+) -> dict[str, dict[str, str]]:
+    """entity id -> {connection: record}. An entity has one record a connection."""
+    found: dict[str, dict[str, str]] = {}
+    for batch in chunks(sorted(set(entities))):
+        query = sa.select(_L.entity, _L.connection, _L.record).where(
+            _L.object == object, _L.entity.in_(batch)
+        )
+        for entity, connection, record in session.rows(query):
+            found.setdefault(entity, {})[connection] = record
+    return found
+
+
+@dataclass(frozen=True, slots=True)
+class Link:
+    """record ↔ entity, with the rule that made it."""
+
+    place: Place
+    entity: str
+    rule: str
+
+
+def save_links(session: Session, object: str, links: Iterable[Link], run: int) -> None:
+    """Store links; a record has one entity, the last one given."""
+    session.upsert(
+        tables.link,
+        [
+            {
+                "connection": link.place.connection,
+                "object": object,
+                "record": link.place.record,
+                "entity": link.entity,
+                "rule": link.rule,
+                "run": run,
+            }
+            for link in links
+        ],
+    )
+
+
+def remove_link(session: Session, object: str, place: Place) -> None:
+    """Forget to which entity a record belongs."""
+    session.execute(
+        sa.delete(tables.link).where(
+            _L.connection == place.connection, _L.object == object, _L.record == place.record
+        )
+    )
+
+
+def save_keys(
+    session: Session, object: str, keys: Mapping[Place, Mapping[str, Iterable[str]]]
+) -> None:
+    """Replace the match keys of these records: rule -> keys."""
+    column = tables.match_key.c
+    by_connection: dict[str, list[str]] = defaultdict(list)
+    for place in keys:
+        by_connection[place.connection].append(place.record)
+    for connection, records in by_connection.items():
+        for batch in chunks(records):
+            session.execute(
+                sa.delete(tables.match_key).where(
+                    column.object == object,
+                    column.connection == connection,
+                    column.record.in_(batch),
+                )
+            )
+    session.upsert(
+        tables.match_key,
+        [
+            {
+                "object": object,
+                "rule": rule,
+                "key": key,
+                "connection": place.connection,
+                "record": place.record,
+            }
+            for place, rules in keys.items()
+            for rule, values in rules.items()
+            for key in values
+        ],
+    )
+
+
+def sharing(
+    session: Session, object: str, keys: Iterable[tuple[str, str]], cap: int
+) -> list[tuple[str, str, Place]]:
+    """(rule, key, place) of every record that has one of the (rule, key) pairs.
+
+    At most `cap` + 1 records a key come back: a caller that gets more than `cap` knows the
+    key is shared by too many.
+    """
+    column = tables.match_key.c
+    by_rule: dict[str, set[str]] = defaultdict(set)
+    for rule, key in keys:
+        by_rule[rule].add(key)
+    found: list[tuple[str, str, Place]] = []
+    for rule in sorted(by_rule):
+        for batch in chunks(sorted(by_rule[rule])):
+            number = (
+                sa.func.row_number()
+                .over(partition_by=column.key, order_by=(column.connection, column.record))
+                .label("number")
+            )
+            inner = (
+                sa.select(column.key, column.connection, column.record, number)
+                .where(column.object == object, column.rule == rule, column.key.in_(batch))
+                .subquery()
+            )
+            query = sa.select(inner.c.key, inner.c.connection, inner.c.record)
+            query = query.where(inner.c.number <= cap + 1)
+            for key, connection, record in session.rows(query):
+                found.append((rule, key, Place(connection, record)))
+    return found
+
+
+@dataclass(frozen=True, slots=True)
+class Cursor:
+    """How far a connection's object was read; `complete` once a first load came to its end."""
+
+    text: str
+    complete: bool
+
+
+def cursor(session: Session, connection: str, object: str) -> Cursor | None:
+    """The stored cursor, None before the first page."""
+    column = tables.cursor.c
+    query = sa.select(column.cursor, column.complete).where(
+        column.connection == connection, column.object == object
+    )
+    rows = session.rows(query)
+    return Cursor(rows[0][0], rows[0][1]) if rows else None
+
+
+def move_cursor(
+    session: Session, connection: str, object: str, text: str, complete: bool, now: datetime
+) -> None:
+    """Store the cursor that came with a page, in the page's own transaction."""
+    session.upsert(
+        tables.cursor,
+        [
+            {
+                "connection": connection,
+                "object": object,
+                "cursor": text,
+                "complete": complete,
+                "full_run": 0,
+                "moved_at": now,
+            }
+        ],
+    )
+
+
+def forget_cursor(session: Session, connection: str, object: str) -> None:
+    """Make the next pull a full one."""
+    column = tables.cursor.c
+    session.execute(
+        sa.delete(tables.cursor).where(column.connection == connection, column.object == object)
+    )
+
+
+def tombstones(session: Session, object: str, entities: Iterable[str]) -> set[tuple[str, str]]:
+    """(entity, connection) pairs in which somebody deleted the record."""
+    column = tables.tombstone.c
+    found: set[tuple[str, str]] = set()
+    for batch in chunks(sorted(set(entities))):
+        query = sa.select(column.entity, column.connection).where(
+            column.object == object, column.entity.in_(batch)
+        )
+        found |= {(row[0], row[1]) for row in session.rows(query)}
+    return found
+
+
+def save_tombstone(session: Session, object: str, place: Place, entity: str, run: int) -> None:
+    """Remember that the entity's record was deleted there, so that it is not created again."""
+    session.upsert(
+        tables.tombstone,
+        [
+            {
+                "connection": place.connection,
+                "object": object,
+                "entity": entity,
+                "record": place.record,
+                "run": run,
+            }
+        ],
+    )
+
+
+def save_duplicates(
+    session: Session, object: str, found: Iterable[tuple[Place, Place, str]], run: int
+) -> None:
+    """Report two records of one connection that share a key: (record, of, rule)."""
+    session.upsert(
+        tables.duplicate,
+        [
+            {
+                "connection": place.connection,
+                "object": object,
+                "record": place.record,
+                "of": other.record,
+                "rule": rule,
+                "run": run,
+            }
+            for place, other, rule in found
+        ],
+    )
