@@ -14,6 +14,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from decimal import Decimal
+from functools import cached_property
 from typing import Any
 
 from werkzeug.wrappers import Request, Response
@@ -201,8 +202,11 @@ class Rig:
         self.server = server
         server.vendor, server.log = self.fault, Log()
         self._open: list[Connector] = []
-        self.connector = self.connect()
-        self.auth: Mapping[str, str] = self.sandbox.credentials()
+
+    @cached_property
+    def connector(self) -> Connector:
+        """The connector under test."""
+        return self.connect()
 
     def access(self, auth: Mapping[str, str] | None = None) -> Access:
         """How to reach the sandbox, with its own or other credentials."""
