@@ -110,6 +110,13 @@ class _Quiet(WSGIRequestHandler):
     def log(self, type: str, message: str, *args: Any) -> None:
         """The request log is kept by `Server`; nothing goes to the terminal."""
 
+    def send_header(self, keyword: str, value: str) -> None:
+        """A Date of the sandbox's own clock takes the place of the machine's."""
+        if keyword.lower() == "date":
+            kept = getattr(self, "_headers_buffer", [])
+            self._headers_buffer = [h for h in kept if not h.lower().startswith(b"date:")]
+        super().send_header(keyword, value)
+
 
 def json_response(body: Any, status: int = 200, headers: Mapping[str, str] | None = None) -> Response:
     """A JSON reply."""

@@ -116,12 +116,10 @@ class Objects:
         return made
 
     def _written(self, row: Row, changed: Sequence[str]) -> Json:
-        derived = [
-            n for n in ("hs_deal_stage_probability", "hs_email_domain")
-            if self._records.value(row, n) is not None
-            and n in self._records.properties[row.object]
-        ] if row.object in ("deals", "contacts") else []  # fmt: skip
-        return self.shape(row, [*changed, *derived])
+        known = self._records.properties[row.object]
+        derived = [n for n in ("hs_deal_stage_probability", "hs_email_domain") if n in known]
+        filled = [name for name in derived if self._records.value(row, name) is not None]
+        return self.shape(row, [*changed, *filled])
 
     def _targets(self, query: Query) -> list[str]:
         made = []
