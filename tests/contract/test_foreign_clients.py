@@ -78,7 +78,7 @@ class TestHubSpotClient:
 
     def test_it_reads_and_writes(self, rig: Rig, modules: Path) -> None:
         made = rig.fill(rig.words.company, 205, at=OLD)
-        rig.settle()
+        rig.clock.advance(60)
         token = rig.sandbox.credentials()["access_token"]
         seen = _run(modules, "hubspot.mjs", {"url": rig.server.url, "token": token})
         assert seen["created"] == "ทดสอบ رضایی 🎉"

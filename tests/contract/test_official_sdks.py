@@ -222,7 +222,7 @@ class TestHubSpot:
         from hubspot.crm.companies import PublicObjectSearchRequest
 
         made = rig.fill(rig.words.company, 12, at=OLD)
-        rig.settle()
+        rig.clock.advance(60)
         found = client.crm.companies.search_api.do_search(
             PublicObjectSearchRequest(
                 filter_groups=[
@@ -331,8 +331,8 @@ class TestZoho:
         [created] = seen["created"]
         id = created["details"]["id"]
         assert (created["status"], created["code"]) == ("success", "SUCCESS")
-        assert seen["bad"][0]["code"] == "MANDATORY_NOT_FOUND"
-        assert seen["bad"][0]["details"]["api_name"] == "Last_Name"
+        assert seen["bad"][0]["code"] == "INVALID_DATA"
+        assert seen["bad"][0]["details"]["api_name"] == "Email"
         assert seen["duplicate"][0]["code"] == "DUPLICATE_DATA"
         [read] = seen["read"]
         assert str(read["id"]) == id

@@ -63,7 +63,7 @@ def test_reading_never_writes(rig: Rig) -> None:
 
 def test_an_expired_token_is_renewed_once(rig: Rig) -> None:
     words, thing = rig.words, rig.words.contact
-    renewable = getattr(rig.sandbox, "renewable_credentials", rig.sandbox.credentials)()
+    renewable = getattr(rig.sandbox, "oauth_credentials", rig.sandbox.credentials)()
     connector = rig.connect(renewable)
     count = connector.capabilities.page_size + 5
     rig.fill(thing, count, at=OLD)

@@ -100,7 +100,9 @@ def main() -> None:
     )
     seen["created"] = made
     id = int(made[0]["details"]["id"])
-    seen["bad"] = outcome(records.create_records("Contacts", body(First_Name="nobody")))
+    seen["bad"] = outcome(
+        records.create_records("Contacts", body(Last_Name="x", Email="not an email"))
+    )
     seen["duplicate"] = outcome(
         records.create_records("Contacts", body(Last_Name="x", Email="sdk@example.com"))
     )
@@ -130,7 +132,7 @@ def main() -> None:
         user.get_full_name() for user in UsersOperations().get_users().get_object().get_users()
     ]
     away = ParameterMap()
-    away.add(DeleteRecordParam.wf_trigger, False)
+    away.add(DeleteRecordParam.wf_trigger, "false")
     seen["deleted"] = outcome(records.delete_record(id, "Contacts", away))
     seen["status_after"] = records.get_record(id, "Contacts").get_status_code()
     json.dump(seen, sys.stdout, default=str)
