@@ -41,7 +41,7 @@ class _ToSandbox(HTTPAdapter):
 
 
 class TestSimpleSalesforce:
-    """simple-salesforce: login, rows, queries, search for deleted rows, Bulk 2.0."""
+    """simple-salesforce: login, rows, queries, deleted rows, collections, limits."""
 
     @pytest.fixture
     def vendor(self) -> str:
