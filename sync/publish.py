@@ -184,10 +184,12 @@ def reading(engine: Engine) -> Iterator[Query]:
     with engine.connect().execution_options(**options) as connection:
 
         def stream(sql: str) -> tuple[list[str], Iterator[list[Row]]]:
-            result = connection.execution_options(stream_results=True, yield_per=BATCH).execute(
-                sa.text(sql)
+            # yield_per would do, but has no effect on textual statements.
+            result = connection.execute(
+                sa.text(sql),
+                execution_options={"stream_results": True, "max_row_buffer": BATCH},
             )
-            return list(result.keys()), ([*rows] for rows in result.partitions())
+            return list(result.keys()), ([*rows] for rows in result.partitions(BATCH))
 
         yield stream
 

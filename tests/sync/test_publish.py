@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import csv
+import os
 import sqlite3
 import tracemalloc
+import uuid
 from collections.abc import Iterator
 from datetime import UTC, date, datetime
 from decimal import Decimal
@@ -321,3 +323,76 @@ def test_kpis_from_the_store(engine: Engine) -> None:
     assert figures["weighted_pipeline", ""] == Decimal("9397.875")
     assert figures["pipeline", "hubspot"] == Decimal("12530.5")
     assert ("pipeline", "zoho") not in figures
+
+
+_POSTGRES_TYPES = {
+    Kind.MONEY: "NUMERIC",
+    Kind.DECIMAL: "NUMERIC",
+    Kind.INTEGER: "INTEGER",
+    Kind.BOOLEAN: "BOOLEAN",
+    Kind.DATE: "DATE",
+    Kind.INSTANT: "TIMESTAMPTZ",
+}
+
+
+@pytest.fixture
+def postgres() -> Iterator[Engine]:
+    """Views of their own in a schema of their own, gone afterwards."""
+    given = os.environ.get("CONCORD_TEST_POSTGRES", "postgresql://postgres@127.0.0.1:5432/postgres")
+    url = sa.make_url(given).set(drivername="postgresql+psycopg")
+    admin = sa.create_engine(url, connect_args={"connect_timeout": 3})
+    schema = f"publish_{uuid.uuid4().hex}"
+    try:
+        with admin.begin() as connection:
+            connection.execute(sa.text(f"CREATE SCHEMA {schema}"))
+    except sa.exc.OperationalError:
+        pytest.skip("no PostgreSQL server")
+    settings = f"-csearch_path={schema} -ctimezone=Asia/Bangkok"
+    engine = sa.create_engine(url, connect_args={"options": settings})
+    try:
+        with engine.begin() as connection:
+            for object in OBJECT_NAMES:
+                fields = OBJECTS[object].fields
+                columns = ", ".join(
+                    f'"{name}" {_POSTGRES_TYPES[fields[name].kind]}'
+                    if name in fields and fields[name].kind in _POSTGRES_TYPES
+                    else f'"{name}" {"TIMESTAMPTZ" if name == "updated_at" else "TEXT"}'
+                    for name in _columns(object)
+                )
+                plural = OBJECTS[object].plural
+                connection.execute(sa.text(f"CREATE TABLE entity_{object} ({columns})"))
+                connection.execute(
+                    sa.text(f"CREATE VIEW {plural} AS SELECT * FROM entity_{object}")
+                )
+            connection.execute(
+                sa.text("CREATE TABLE exchange_rate (currency TEXT, rate NUMERIC, from_date DATE)")
+            )
+        yield engine
+    finally:
+        engine.dispose()
+        with admin.begin() as connection:
+            connection.execute(sa.text(f"DROP SCHEMA {schema} CASCADE"))
+        admin.dispose()
+
+
+@pytest.mark.postgres
+def test_both_databases_give_the_same_files(
+    engine: Engine, postgres: Engine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(publish, "BATCH", 3)
+    more = [{**DEAL, "id": f"d{n}", "amount": f"{n}.5"} for n in range(2, 12)]
+    _fill(engine, "deal", *more)
+    _fill(postgres, "deal", DEAL, *more)
+    _fill(postgres, "contact", {**CONTACT, "email_opt_out": True})
+    for each in (engine, postgres):
+        with each.begin() as connection:
+            connection.execute(
+                sa.text("INSERT INTO exchange_rate VALUES ('THB', '0.03', '2026-01-01')")
+            )
+    for fmt in ("csv", "parquet"):
+        ours = export(engine, fmt, tmp_path / "sqlite")  # type: ignore[arg-type]
+        theirs = export(postgres, fmt, tmp_path / "postgres")  # type: ignore[arg-type]
+        for one, other in zip(ours, theirs, strict=True):
+            assert one.rows == other.rows
+            assert one.path.read_bytes() == other.path.read_bytes()
+    assert load.tables(engine) == load.tables(postgres)
