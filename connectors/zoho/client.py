@@ -1,0 +1,290 @@
+"""One account's HTTP: sends, renews the token, retries, turns refusals into errors."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+from email.utils import parsedate_to_datetime
+from typing import Any
+from urllib.parse import urlsplit
+
+import orjson
+import requests
+from zcrmsdk.src.com.zoho.crm.api.dc.data_center import DataCenter
+
+from connectors.base import Access
+from connectors.errors import (
+    AuthenticationFailed,
+    Bug,
+    ConnectorError,
+    Misconfigured,
+    Unavailable,
+)
+from connectors.transport import Meter, Retrier, require_safe, session, unreachable
+from connectors.zoho import errors
+from connectors.zoho.tokens import DATA_CENTERS, ENVIRONMENTS, Tokens, environment
+
+API_VERSION = "v8"
+
+#: Reply keys that hold one outcome an item, whatever the HTTP status is.
+_BATCHES = ("data", "fields")
+
+_TOKEN_TIMEOUT = (10.0, 30.0)
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """A reply that is no refusal. `body` is {} for 204 and 304; `at` is Zoho's own time."""
+
+    status: int
+    body: Mapping[str, Any]
+    at: datetime
+    attempts: int = 1
+
+    def rows(self, key: str = "data") -> list[Any]:
+        """The list under `key`, [] without one."""
+        found = self.body.get(key)
+        return found if isinstance(found, list) else []
+
+    @property
+    def more(self) -> bool:
+        """Whether there is a further page."""
+        info = self.body.get("info")
+        return isinstance(info, Mapping) and bool(info.get("more_records"))
+
+
+def _place(access: Access) -> DataCenter.Environment:
+    """Where the account lives.
+
+    Raises:
+        Misconfigured: an unsafe address, or an unknown data centre.
+    """
+    name = access.connection
+    if access.sandbox:
+        url = require_safe(access.url, name)
+        return DataCenter.Environment(url, f"{url}/oauth/v2/token", url)
+    given = access.options.get("data_center", "")
+    kind = access.options.get("environment", "production")
+    if not given and access.url:
+        host = urlsplit(require_safe(access.url, name)).hostname or ""
+        given = host.partition("zohoapis.")[2]
+        kind = host.partition(".")[0] if host.startswith(("sandbox.", "developer.")) else kind
+    try:
+        place = environment(given or "com", kind)
+    except KeyError:
+        raise Misconfigured(
+            f"{name}: no such Zoho data centre: {given!r}, {kind!r}; data_center is one of "
+            f"{', '.join(DATA_CENTERS)} and environment one of {', '.join(ENVIRONMENTS)}",
+            connection=name,
+        ) from None
+    if access.url:
+        place.url = require_safe(access.url, name)
+    return place
+
+
+class Client:
+    """Calls to one account. `credits_left` is what Zoho last said, None while it is silent."""
+
+    def __init__(self, access: Access, meter: Meter, retrier: Retrier) -> None:
+        self.connection = access.connection
+        if access.auth.get("kind") != "self_client":
+            raise Misconfigured(
+                f"{self.connection}: Zoho needs an auth block of kind self_client, "
+                f"not {access.auth.get('kind')!r}",
+                connection=self.connection,
+            )
+        missing = [
+            name
+            for name in ("client_id", "client_secret", "refresh_token")
+            if not access.auth.get(name)
+        ]
+        if missing:
+            raise Misconfigured(
+                f"{self.connection}: the auth block lacks {', '.join(missing)}",
+                connection=self.connection,
+            )
+        place = _place(access)
+        self._url = str(place.url)
+        self._retrier = retrier
+        self._session = session(meter, self._url if access.sandbox else "")
+        self._tokens = Tokens(self.connection, place, access.auth, self._post_form)
+        self.credits_left: int | None = None
+
+    def close(self) -> None:
+        """Release the sockets."""
+        self._session.close()
+
+    # -- tokens ----------------------------------------------------------------------
+
+    def _post_form(self, url: str, form: Mapping[str, str]) -> Mapping[str, Any]:
+        try:
+            reply = self._session.post(url, data=dict(form), timeout=_TOKEN_TIMEOUT)
+        except requests.RequestException as error:
+            raise unreachable(error, self.connection) from error
+        try:
+            body = reply.json()
+        except ValueError:
+            body = {}
+        if not isinstance(body, dict) or "access_token" not in body:
+            raise errors.of_token(
+                self.connection, reply.status_code, body if isinstance(body, dict) else {}
+            )
+        return body
+
+    # -- calls -----------------------------------------------------------------------
+
+    def get(
+        self,
+        path: str,
+        params: Mapping[str, str] | None = None,
+        headers: Mapping[str, str] | None = None,
+    ) -> Answer:
+        """``GET /crm/v8/{path}``.
+
+        Raises:
+            ConnectorError: refused, after the retries that make sense.
+        """
+        return self.call("GET", path, params=params, headers=headers)
+
+    def coql(self, query: str) -> Answer:
+        """``POST /crm/v8/coql``: an immediate read."""
+        return self.call("POST", "coql", body={"select_query": query})
+
+    def call(
+        self,
+        method: str,
+        path: str,
+        *,
+        params: Mapping[str, str] | None = None,
+        headers: Mapping[str, str] | None = None,
+        body: Any = None,
+        repeatable: bool = True,
+    ) -> Answer:
+        """One call; `repeatable` is false where doing it twice would make two records.
+
+        A call that is not repeatable is sent again after `Throttled` (it was not carried
+        out), but not when its outcome is unknown.
+
+        Raises:
+            ConnectorError: refused, after the retries that make sense.
+        """
+        data = None if body is None else dump(body)
+        attempts = 0
+        lost: list[Unavailable] = []
+
+        def once() -> Answer | None:
+            nonlocal attempts
+            attempts += 1
+            try:
+                return self._authorized(method, path, params, headers, data)
+            except Unavailable as error:
+                if repeatable:
+                    raise
+                lost.append(error)
+                return None
+
+        answer = self._retrier.call(once)
+        if answer is None:
+            raise lost[0]
+        return Answer(answer.status, answer.body, answer.at, attempts)
+
+    def _authorized(
+        self,
+        method: str,
+        path: str,
+        params: Mapping[str, str] | None,
+        headers: Mapping[str, str] | None,
+        data: bytes | None,
+    ) -> Answer:
+        def send() -> Answer:
+            return self._send(method, path, params, headers, data)
+
+        return self._renewing(send)
+
+    def _renewing(self, send: Callable[[], Answer]) -> Answer:
+        """Zoho may end a token before its time: one that is refused is renewed once."""
+        try:
+            return send()
+        except AuthenticationFailed as error:
+            if error.code not in errors.TOKEN_CODES:
+                raise
+        self._tokens.forget()
+        return send()
+
+    def _send(
+        self,
+        method: str,
+        path: str,
+        params: Mapping[str, str] | None,
+        headers: Mapping[str, str] | None,
+        data: bytes | None,
+    ) -> Answer:
+        sent = {**self._tokens.headers(), **(headers or {})}
+        if data is not None:
+            sent["Content-Type"] = "application/json"
+        url = f"{self._url}/crm/{API_VERSION}/{path}"
+        try:
+            reply = self._session.request(method, url, params=params, data=data, headers=sent)
+        except requests.RequestException as error:
+            raise unreachable(error, self.connection) from error
+        left = reply.headers.get("X-API-CREDITS-REMAINING", "")
+        self.credits_left = int(left) if left.isdigit() else self.credits_left
+        return self._read(reply)
+
+    def _read(self, reply: requests.Response) -> Answer:
+        at = _date(reply.headers.get("Date"))
+        status = reply.status_code
+        if status in (204, 304) or (status < 300 and not reply.content):
+            return Answer(status, {}, at)
+        try:
+            body = json.loads(reply.content, parse_float=Decimal)
+        except ValueError:
+            body = None
+        if not isinstance(body, dict):
+            if status < 400:
+                raise Bug(
+                    f"{self.connection}: Zoho answered {status} with something that is not JSON",
+                    connection=self.connection, status=status,
+                )  # fmt: skip
+            raise self._refusal(reply, {})
+        batch = any(isinstance(body.get(key), list) for key in _BATCHES)
+        refused = "code" in body and body.get("status") == "error"
+        if not batch and (status >= 400 or refused):
+            raise self._refusal(reply, body)
+        return Answer(status, body, at)
+
+    def _refusal(self, reply: requests.Response, body: Mapping[str, Any]) -> ConnectorError:
+        pause = reply.headers.get("Retry-After", "")
+        return errors.of_request(
+            self.connection,
+            reply.status_code,
+            body,
+            credits_left=self.credits_left,
+            retry_after=float(pause) if pause.isdigit() else None,
+        )
+
+
+def _date(header: str | None) -> datetime:
+    """Zoho's time of a reply. Without one, an hour ago on this machine: early is safe."""
+    try:
+        return parsedate_to_datetime(header or "").astimezone(UTC)
+    except ValueError:
+        return datetime.now(UTC) - timedelta(hours=1)
+
+
+def _exact(value: Any) -> Any:
+    if isinstance(value, Decimal):
+        return orjson.Fragment(format(value, "f"))
+    raise TypeError(type(value).__name__)
+
+
+def dump(body: Any) -> bytes:
+    """JSON with decimals digit for digit, never by way of binary floating point.
+
+    Raises:
+        ValueError: text that is not Unicode, a number JSON has no way to write.
+    """
+    return orjson.dumps(body, default=_exact)

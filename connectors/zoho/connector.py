@@ -1,0 +1,90 @@
+"""The connector: reading, writing and describing put together."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from connectors.base import (
+    Access,
+    Account,
+    Capabilities,
+    ObjectInfo,
+    Page,
+    Pipeline,
+    Provisioned,
+    Record,
+    User,
+    Write,
+    WriteResult,
+)
+from connectors.transport import Meter, Retrier
+from connectors.zoho.client import Client
+from connectors.zoho.describe import Describer
+from connectors.zoho.read import IDS, LIST_PAGE, Reader
+from connectors.zoho.write import BATCH, Writer
+
+
+class ZohoConnector:
+    """One Zoho CRM account. See `connectors.base.Connector`.
+
+    `retrier` is for tests, which bring a clock that does not wait.
+    """
+
+    vendor = "zoho"
+    capabilities = Capabilities(
+        write_batch=BATCH,
+        fetch_batch=IDS,
+        page_size=LIST_PAGE,
+        reports_merges=False,
+        stamp_precision="second",
+    )
+
+    def __init__(self, access: Access, retrier: Retrier | None = None) -> None:
+        self.connection = access.connection
+        self.meter = Meter()
+        self._client = Client(access, self.meter, retrier or Retrier())
+        self._describer = Describer(self._client)
+        self._reader = Reader(self._client, self._describer)
+        self._writer = Writer(self._client, self._describer)
+
+    def check(self) -> Account:
+        """Prove the credentials and say whose account this is."""
+        return self._describer.check()
+
+    def describe(self, object: str) -> ObjectInfo:
+        """The module's fields as our credentials see them."""
+        return self._describer.describe(object)
+
+    def pull(self, object: str, fields: Sequence[str], since: str | None) -> Iterator[Page]:
+        """Everything that changed since the cursor, deletions included; all of it for None."""
+        return self._reader.pull(object, fields, since)
+
+    def fetch(self, object: str, ids: Sequence[str], fields: Sequence[str]) -> list[Record]:
+        """The named records as they are now."""
+        return self._reader.fetch(object, ids, fields)
+
+    def find(
+        self, object: str, field: str, values: Sequence[str], fields: Sequence[str]
+    ) -> list[Record]:
+        """Live records whose `field` equals one of `values`, letter case aside."""
+        return self._reader.find(object, field, values, fields)
+
+    def push(self, object: str, writes: Sequence[Write]) -> list[WriteResult]:
+        """Carry out the writes, one result each, in the order given."""
+        return self._writer.push(object, writes)
+
+    def users(self) -> list[User]:
+        """Everyone who can own a record, inactive ones included."""
+        return self._describer.users()
+
+    def pipelines(self, object: str) -> list[Pipeline]:
+        """Pipelines and stages of Deals, statuses of Cases."""
+        return self._describer.pipelines(object)
+
+    def provision(self, object: str, field: str) -> Provisioned:
+        """Make sure the external-id field exists."""
+        return self._describer.provision(object, field)
+
+    def close(self) -> None:
+        """Release sockets."""
+        self._client.close()

@@ -1,0 +1,385 @@
+# ruff: noqa: S608 - COQL, with every value through `quote`
+"""Reading records: everything, what changed, by id, by value.
+
+Everything is listed by id (``page_token``, 200 a page). Zoho ends that at 100,000 records and
+its tokens expire, so from there, and when a pull is resumed, COQL windows go on after the last
+id: ``id > X order by id``.
+
+What changed is read by COQL alone: ``Modified_Time >= T order by Modified_Time, id``, each page
+going on after the last (stamp, id). Why not the list with ``If-Modified-Since``: it ends at
+100,000, its place is a token that expires, and Zoho does not say that it may be sorted by the
+stamp; a COQL window needs no token, holds 2,000 rows for the same few credits, and stays
+complete however many records share one second. COQL reads the records, not an index.
+
+A pull starts 120 seconds before Zoho's own time at the start of the one before it. That covers
+writes that were stamped then and committed later, and clocks that differ among Zoho's servers.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from connectors.base import NativeType, Page, Record
+from connectors.errors import Bug, Invalid, Misconfigured
+from connectors.zoho import errors
+from connectors.zoho.client import Answer, Client
+from connectors.zoho.describe import Describer
+from connectors.zoho.values import STAMPS, decode, editor, read_instant, version, write_instant
+
+OVERLAP = timedelta(seconds=120)
+LIST_PAGE = 200
+COQL_PAGE = 2_000
+IDS = 100
+_FIELDS = 50 - len(STAMPS)
+_IN = 50
+_BARE = re.compile(r"-?\d+(\.\d+)?|true|false")
+_BEGINNING = "1970-01-01T00:00:00+00:00"
+
+
+@dataclass(frozen=True, slots=True)
+class _Cursor:
+    """Where a pull stands.
+
+    `since` is where it starts. While one is under way, `next` is where the following one will
+    start, and `after` how far this one got: (id) when everything is read, (stamp, id) for
+    changes, () for changes done and deletions to come.
+    """
+
+    since: str
+    next: str = ""
+    everything: bool = False
+    after: tuple[str, ...] | None = None
+
+    def text(self) -> str:
+        body: dict[str, Any] = {"since": self.since}
+        if self.next:
+            body.update(next=self.next, everything=self.everything, after=self.after)
+        return json.dumps(body, separators=(",", ":"))
+
+    @classmethod
+    def read(cls, text: str) -> _Cursor:
+        try:
+            body = json.loads(text)
+            after = body.get("after")
+            return cls(
+                str(body["since"]),
+                str(body.get("next", "")),
+                bool(body.get("everything", False)),
+                None if after is None else tuple(str(part) for part in after),
+            )
+        except (ValueError, LookupError, TypeError, AttributeError) as error:
+            raise Bug(f"not a cursor of this connector: {text[:80]!r}") from error
+
+
+def quote(text: str) -> str:
+    """A text as COQL writes it."""
+    escaped = text.replace("\\", "\\\\").replace("'", "\\'")
+    return f"'{escaped}'"
+
+
+def _parts(items: Sequence[str], size: int) -> list[Sequence[str]]:
+    return [items[at : at + size] for at in range(0, len(items), size)]
+
+
+class Reader:
+    """The reading calls of one account."""
+
+    def __init__(self, client: Client, describer: Describer) -> None:
+        self._client = client
+        self._describer = describer
+
+    # -- pull ------------------------------------------------------------------------
+
+    def pull(self, object: str, fields: Sequence[str], since: str | None) -> Iterator[Page]:
+        """See `connectors.base.Connector.pull`."""
+        chunks = self._chunks(object, fields)
+        if since is None:
+            counted = self._client.get(f"{object}/actions/count")
+            total = counted.body.get("count")
+            start = _Cursor(_BEGINNING, self._start(counted), everything=True)
+            yield from self._everything(
+                object, fields, chunks, start, int(total) if total is not None else None
+            )
+            return
+        cursor = _Cursor.read(since)
+        if cursor.everything:
+            yield from self._windows(object, fields, chunks, cursor, None)
+        else:
+            yield from self._changes(object, fields, chunks, cursor)
+
+    @staticmethod
+    def _start(answer: Answer) -> str:
+        return write_instant(answer.at - OVERLAP)
+
+    def _everything(
+        self,
+        object: str,
+        fields: Sequence[str],
+        chunks: list[list[str]],
+        cursor: _Cursor,
+        expected: int | None,
+    ) -> Iterator[Page]:
+        params = {
+            "fields": ",".join(chunks[0]),
+            "per_page": str(LIST_PAGE),
+            "sort_by": "id",
+            "sort_order": "asc",
+        }
+        while True:
+            try:
+                answer = self._client.get(object, params)
+            except errors.ConnectorError as error:
+                if error.code not in errors.PAGING_CODES:
+                    raise
+                yield from self._windows(object, fields, chunks, cursor, expected)
+                return
+            rows = answer.rows()
+            token = (answer.body.get("info") or {}).get("next_page_token")
+            if rows:
+                cursor = _Cursor(cursor.since, cursor.next, True, (str(rows[-1]["id"]),))
+            last = not answer.more
+            yield self._page(object, fields, chunks, rows, cursor, last, expected)
+            if last:
+                return
+            if not token:
+                yield from self._windows(object, fields, chunks, cursor, expected)
+                return
+            params["page_token"] = str(token)
+
+    def _windows(
+        self,
+        object: str,
+        fields: Sequence[str],
+        chunks: list[list[str]],
+        cursor: _Cursor,
+        expected: int | None,
+    ) -> Iterator[Page]:
+        while True:
+            after = cursor.after[0] if cursor.after else "0"
+            answer = self._client.coql(
+                f"select {', '.join(chunks[0])} from {object} where id > {quote(after)} "
+                f"order by id limit {COQL_PAGE}"
+            )
+            rows = answer.rows()
+            if rows:
+                cursor = _Cursor(cursor.since, cursor.next, True, (str(rows[-1]["id"]),))
+            last = not answer.more
+            yield self._page(object, fields, chunks, rows, cursor, last, expected)
+            if last:
+                return
+
+    def _page(
+        self,
+        object: str,
+        fields: Sequence[str],
+        chunks: list[list[str]],
+        rows: list[Any],
+        cursor: _Cursor,
+        last: bool,
+        expected: int | None,
+    ) -> Page:
+        return Page(
+            records=tuple(self._records(object, fields, chunks, rows)),
+            cursor=_Cursor(cursor.next).text() if last else cursor.text(),
+            last=last,
+            expected=expected,
+        )
+
+    def _changes(
+        self, object: str, fields: Sequence[str], chunks: list[list[str]], cursor: _Cursor
+    ) -> Iterator[Page]:
+        while cursor.after != ():
+            if cursor.after is None:
+                where = f"Modified_Time >= {quote(cursor.since)}"
+            else:
+                stamp, id = (quote(part) for part in cursor.after)
+                where = (
+                    f"((Modified_Time > {stamp}) or ((Modified_Time = {stamp}) and (id > {id})))"
+                )
+            answer = self._client.coql(
+                f"select {', '.join(chunks[0])} from {object} where {where} "
+                f"order by Modified_Time, id limit {COQL_PAGE}"
+            )
+            rows = answer.rows()
+            after: tuple[str, ...] = ()
+            if rows and answer.more:
+                stamped = write_instant(read_instant(str(rows[-1]["Modified_Time"])))
+                after = (stamped, str(rows[-1]["id"]))
+            cursor = _Cursor(cursor.since, cursor.next or self._start(answer), False, after)
+            yield Page(
+                records=tuple(self._records(object, fields, chunks, rows)),
+                cursor=cursor.text(),
+                last=False,
+            )
+        yield from self._deletions(object, cursor)
+
+    def _deletions(self, object: str, cursor: _Cursor) -> Iterator[Page]:
+        """Deleted records, the newest first: one deleted meanwhile only moves others back.
+
+        Zoho shows the losers of a merge here, and does not say into which record they went.
+        """
+        number = 1
+        while True:
+            answer = self._client.get(
+                f"{object}/deleted",
+                {"type": "all", "per_page": str(LIST_PAGE), "page": str(number)},
+                {"If-Modified-Since": cursor.since},
+            )
+            records = []
+            for raw in answer.rows():
+                stamped = str(raw["deleted_time"])
+                by = editor(raw.get("deleted_by"))
+                records.append(
+                    Record(
+                        object=object,
+                        id=str(raw["id"]),
+                        values={},
+                        version=f"deleted/{version(stamped, by)}",
+                        modified_at=read_instant(stamped),
+                        modified_by=by,
+                        deleted=True,
+                    )
+                )
+            last = not answer.more
+            text = _Cursor(cursor.next).text() if last else cursor.text()
+            yield Page(records=tuple(records), cursor=text, last=last)
+            if last:
+                return
+            number += 1
+
+    # -- by id, by value -------------------------------------------------------------
+
+    def fetch(self, object: str, ids: Sequence[str], fields: Sequence[str]) -> list[Record]:
+        """See `connectors.base.Connector.fetch`."""
+        chunks = self._chunks(object, fields)
+        wanted = list(dict.fromkeys(ids))
+        found: list[Record] = []
+        for part in _parts(wanted, IDS):
+            rows, at = self._by_ids(object, part, chunks[0])
+            here = list(self._records(object, fields, chunks, rows))
+            known = {record.id for record in here}
+            found += here
+            found += [
+                Record(
+                    object=object,
+                    id=id,
+                    values={},
+                    version="deleted",
+                    modified_at=at,
+                    deleted=True,
+                )
+                for id in part
+                if id not in known
+            ]
+        return found
+
+    def _by_ids(
+        self, object: str, ids: Sequence[str], names: Sequence[str]
+    ) -> tuple[list[Any], datetime]:
+        """The rows there are, and Zoho's time. An id Zoho does not take for one has no row."""
+        try:
+            answer = self._client.get(object, {"ids": ",".join(ids), "fields": ",".join(names)})
+        except Invalid:
+            if len(ids) == 1:
+                return [], datetime.now(UTC)
+            middle = len(ids) // 2
+            left, _ = self._by_ids(object, ids[:middle], names)
+            right, at = self._by_ids(object, ids[middle:], names)
+            return left + right, at
+        return answer.rows(), answer.at
+
+    def find(
+        self, object: str, field: str, values: Sequence[str], fields: Sequence[str]
+    ) -> list[Record]:
+        """See `connectors.base.Connector.find`. COQL reads the records; Zoho's search would
+        read an index that lags."""
+        wanted = [value for value in dict.fromkeys(values) if value != ""]
+        if field == "id":
+            return [r for r in self.fetch(object, wanted, fields) if not r.deleted]
+        info = self._describer.known(object).fields.get(field)
+        if info is None:
+            raise Misconfigured(
+                f"{self._client.connection}: {object} has no field {field}",
+                connection=self._client.connection,
+            )
+        bare = info.type in (
+            NativeType.INTEGER, NativeType.DECIMAL, NativeType.MONEY, NativeType.BOOLEAN,
+        )  # fmt: skip
+        if bare:
+            wanted = [value for value in wanted if _BARE.fullmatch(value)]
+        chunks = self._chunks(object, fields)
+        found: list[Record] = []
+        for part in _parts(wanted, _IN):
+            listed = ", ".join(part if bare else [quote(value) for value in part])
+            after = "0"
+            while True:
+                answer = self._client.coql(
+                    f"select {', '.join(chunks[0])} from {object} where "
+                    f"(({field} in ({listed})) and (id > {quote(after)})) "
+                    f"order by id limit {COQL_PAGE}"
+                )
+                rows = answer.rows()
+                found += self._records(object, fields, chunks, rows)
+                if not answer.more:
+                    break
+                after = str(rows[-1]["id"])
+        return found
+
+    # -- rows to records -------------------------------------------------------------
+
+    def _chunks(self, object: str, fields: Sequence[str]) -> list[list[str]]:
+        """The fields the account shows, in groups that one call may ask for; the stamps are
+        in each."""
+        known = self._describer.known(object).fields
+        asked = [
+            name
+            for name in dict.fromkeys(fields)
+            if name in known and name != "id" and name not in STAMPS
+        ]
+        parts = _parts(asked, _FIELDS) or [[]]
+        return [[*STAMPS, *part] for part in parts]
+
+    def _records(
+        self, object: str, fields: Sequence[str], chunks: list[list[str]], rows: list[Any]
+    ) -> Iterator[Record]:
+        """Rows of the first chunk, joined with their other fields.
+
+        The version is that of the first chunk: a record changed between the two reads comes
+        again. One deleted between them is left out; its deletion is reported.
+        """
+        others: list[dict[str, Any]] = []
+        for names in chunks[1:]:
+            rest: dict[str, Any] = {}
+            for part in _parts([str(row["id"]) for row in rows], IDS):
+                rest.update((str(row["id"]), row) for row in self._by_ids(object, part, names)[0])
+            others.append(rest)
+        for row in rows:
+            id = str(row["id"])
+            joined = dict(row)
+            if any(id not in rest for rest in others):
+                continue
+            for rest in others:
+                joined = {**rest[id], **joined}
+            yield _record(object, id, joined, fields)
+
+
+def _record(object: str, id: str, row: dict[str, Any], fields: Sequence[str]) -> Record:
+    values = {name: decode(row[name]) for name in fields if name in row}
+    if "id" in fields:
+        values["id"] = id
+    modified, by = str(row["Modified_Time"]), editor(row.get("Modified_By"))
+    created = row.get("Created_Time")
+    return Record(
+        object=object,
+        id=id,
+        values=values,
+        version=version(modified, by),
+        modified_at=read_instant(modified),
+        created_at=read_instant(str(created)) if created else None,
+        modified_by=by,
+    )
