@@ -118,7 +118,7 @@ class Sandbox:
         """The private app's `auth` block."""
         return {"kind": "private_app", "access_token": self.tokens.private}
 
-    def oauth_credentials(self) -> dict[str, Any]:
+    def renewable_credentials(self) -> dict[str, Any]:
         """An OAuth app's `auth` block; its access tokens live half an hour."""
         return {
             "kind": "oauth",

@@ -1,0 +1,313 @@
+"""Writing: batches by kind, each item's own outcome, then the associations."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from decimal import Decimal
+from typing import Any
+
+from connectors.base import Value, Write, WriteResult
+from connectors.errors import Bug, ConnectorError, Gone, ItemError, Stop, Wait
+from connectors.hubspot import errors, records
+from connectors.hubspot.links import Links, Pair, chunks, later
+from connectors.hubspot.versions import Paths
+from connectors.hubspot.wire import Reply, Wire
+from connectors.hubspot.words import ASSOCIATIONS, BATCH, Association
+
+
+def encode(value: Value) -> str:
+    """A value as HubSpot takes it: always text, '' clears."""
+    if value is None:
+        return ""
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, Decimal):
+        return format(value, "f")
+    return ";".join(value) if isinstance(value, tuple) else str(value)
+
+
+@dataclass(slots=True)
+class _Item:
+    """A write on its way. `trace` tells it apart in a batch's reply."""
+
+    write: Write
+    trace: str
+    properties: dict[str, str]
+    links: dict[Association, Value]
+    done: bool = False
+    id: str = ""
+    created: bool = False
+    raw: Mapping[str, Any] | None = None
+    error: ConnectorError | None = None
+    field_errors: dict[str, ItemError] = field(default_factory=dict)
+
+
+class Writer:
+    """Writes to one account."""
+
+    def __init__(self, wire: Wire, paths: Paths, links: Links) -> None:
+        self._wire = wire
+        self._paths = paths
+        self._links = links
+
+    def push(self, object: str, writes: Sequence[Write]) -> list[WriteResult]:
+        """See `connectors.base.Connector.push`. `Stop` is raised while nothing was written; a
+        `Wait`, or a later `Stop`, comes back with every item it kept from being sent."""
+        items = [_item(object, write, str(n)) for n, write in enumerate(writes)]
+        groups: list[tuple[str, list[_Item]]] = [
+            (action, [i for i in items if _action(i) == action])
+            for action in ("create", "upsert", "update", "archive")
+        ]
+        for item in items:
+            if _action(item) == "associate":
+                item.id, item.done = item.write.id, True
+        halted: ConnectorError | None = None
+        for action, group in groups:
+            for batch in _batches(group, action):
+                if halted is None:
+                    halted = self._batch(object, action, batch)
+                for item in batch:
+                    if halted is not None and not item.done and item.error is None:
+                        item.error = halted
+        if isinstance(halted, Stop | Bug) and not any(item.done for item in items):
+            raise halted
+        self._associate(object, [item for item in items if item.done and item.links], halted)
+        return [_result(object, item) for item in items]
+
+    # -- records
+
+    def _batch(self, object: str, action: str, batch: Sequence[_Item]) -> ConnectorError | None:
+        """Send one batch, split where HubSpot refuses it whole; what stopped it, if anything."""
+        waiting = [list(batch)]
+        while waiting:
+            part = waiting.pop(0)
+            try:
+                reply = self._wire.call(
+                    "POST",
+                    self._paths.objects(object, "batch", action),
+                    body={"inputs": [_input(action, item) for item in part]},
+                    repeat=action != "create",
+                )
+            except ItemError as error:
+                if len(part) == 1:
+                    part[0].error = error
+                else:
+                    half = len(part) // 2
+                    waiting[:0] = [part[:half], part[half:]]
+                continue
+            except (Wait, Stop, Bug) as error:
+                return error
+            waiting[:0] = [[item] for item in self._take(action, part, reply)]
+        return None
+
+    def _take(self, action: str, part: Sequence[_Item], reply: Reply) -> list[_Item]:
+        """Give each item of a batch its outcome; items to send again, alone."""
+        if action == "archive":
+            for item in part:
+                item.id, item.done = item.write.id, True
+            return []
+        results = list(reply.body.get("results") or [])
+        for match in (_by_trace, _by_key, _by_values):
+            _pair_up(part, results, match)
+        for entry in reply.body.get("errors") or []:
+            context = entry.get("context") or {}
+            traces = {str(trace) for trace in context.get("objectWriteTraceId") or []}
+            ids = {str(id) for id in context.get("ids") or []}
+            for item in part:
+                named = item.trace in traces or (item.write.id in ids if item.write.id else False)
+                if named and not item.done:
+                    item.error = errors.of_item(entry, self._wire.connection)
+        left = [item for item in part if not item.done and item.error is None]
+        if left and results:
+            for item in left:
+                item.error = Bug(
+                    f"{self._wire.connection}: HubSpot does not say which result belongs to"
+                    f" {item.write.key}",
+                    connection=self._wire.connection, status=reply.status,
+                )  # fmt: skip
+            return []
+        if left and len(part) == 1:
+            entry = (reply.body.get("errors") or [{"message": "no result", "category": ""}])[0]
+            left[0].error = errors.of_item(entry, self._wire.connection)
+            return []
+        return left
+
+    # -- associations
+
+    def _associate(
+        self, object: str, items: Sequence[_Item], halted: ConnectorError | None
+    ) -> None:
+        for association in ASSOCIATIONS.get(object, {}).values():
+            touched = [item for item in items if association in item.links]
+            if not touched:
+                continue
+            try:
+                if halted is not None:
+                    raise halted
+                self._one_association(object, association, touched)
+            except (Wait, Stop, Bug) as error:
+                halted = error
+                for item in touched:
+                    item.field_errors.setdefault(
+                        association.name, _postponed(error, association.name)
+                    )
+
+    def _one_association(
+        self, object: str, association: Association, items: Sequence[_Item]
+    ) -> None:
+        before = self._before(object, association, items)
+        add: dict[Pair, _Item] = {}
+        remove: dict[Pair, _Item] = {}
+        for item in items:
+            old, new = set(_ids(before[item.trace])), set(_ids(item.links[association]))
+            add |= {(item.id, id): item for id in sorted(new - old)}
+            remove |= {(item.id, id): item for id in sorted(old - new)}
+        failed = self._links.add(object, association, list(add))
+        for pair, error in failed.items():
+            add[pair].field_errors[association.name] = error
+        # An association that could not be made must not cost the one it was to replace.
+        kept = [pair for pair, item in remove.items() if association.name not in item.field_errors]
+        for pair, error in self._links.remove(object, association, kept).items():
+            remove[pair].field_errors[association.name] = error
+
+    def _before(
+        self, object: str, association: Association, items: Sequence[_Item]
+    ) -> dict[str, Value]:
+        """trace -> what is associated now: as planned on, or read where that is not known."""
+        known = {
+            item.trace: item.write.before[association.name]
+            for item in items
+            if association.name in item.write.before
+        }
+        unread = [i for i in items if i.trace not in known and i.write.kind == "update"]
+        if unread:
+            held = self._links.read(object, association, [item.id for item in unread])
+            known |= {item.trace: held[item.id] for item in unread}
+        return {item.trace: known.get(item.trace) for item in items}
+
+
+def _ids(value: Value) -> tuple[str, ...]:
+    if value in (None, "", ()):
+        return ()
+    return value if isinstance(value, tuple) else (str(value),)
+
+
+def _item(object: str, write: Write, trace: str) -> _Item:
+    known = ASSOCIATIONS.get(object, {})
+    links = {known[name]: value for name, value in write.values.items() if name in known}
+    properties = {name: encode(value) for name, value in write.values.items() if name not in known}
+    if write.kind == "create" and write.external is None:
+        properties = {name: text for name, text in properties.items() if text != ""}
+    if write.external is not None:
+        properties[write.external[0]] = write.external[1]
+    return _Item(write, trace, properties, links)
+
+
+def _action(item: _Item) -> str:
+    if item.write.kind == "create":
+        return "create" if item.write.external is None else "upsert"
+    if item.write.kind == "update" and not item.properties and item.links:
+        return "associate"
+    return item.write.kind
+
+
+def _key(item: _Item) -> str:
+    """What must not occur twice in one batch."""
+    return item.write.external[1] if item.write.external else item.write.id
+
+
+def _batches(group: Sequence[_Item], action: str) -> list[list[_Item]]:
+    """Batches of at most 100 in which no record occurs twice, later writes later."""
+    if action == "create":
+        return [list(chunk) for chunk in chunks(group, BATCH)]
+    made: list[list[_Item]] = []
+    held: list[set[str]] = []
+    earliest: dict[str, int] = {}
+    first = 0
+    for item in group:
+        key = _key(item)
+        at = max(first, earliest.get(key, 0))
+        while at < len(made) and len(made[at]) >= BATCH:
+            at += 1
+        if at == len(made):
+            made.append([])
+            held.append(set())
+        made[at].append(item)
+        held[at].add(key)
+        earliest[key] = at + 1
+        while first < len(made) and len(made[first]) >= BATCH:
+            first += 1
+    return made
+
+
+def _input(action: str, item: _Item) -> dict[str, Any]:
+    if action == "archive":
+        return {"id": item.write.id}
+    made: dict[str, Any] = {"properties": item.properties, "objectWriteTraceId": item.trace}
+    if action == "update":
+        made["id"] = item.write.id
+    if action == "create":
+        made["associations"] = []
+    if action == "upsert":
+        assert item.write.external is not None
+        made["idProperty"], made["id"] = item.write.external
+    return made
+
+
+def _by_trace(item: _Item, raw: Mapping[str, Any]) -> bool:
+    return str(raw.get("objectWriteTraceId") or "") == item.trace
+
+
+def _by_key(item: _Item, raw: Mapping[str, Any]) -> bool:
+    if item.write.external is not None:
+        name, wanted = item.write.external
+        return (raw.get("properties") or {}).get(name) == wanted
+    return bool(item.write.id) and str(raw["id"]) == item.write.id
+
+
+def _by_values(item: _Item, raw: Mapping[str, Any]) -> bool:
+    held = raw.get("properties") or {}
+    return all(
+        str(held.get(name) or "").casefold() == text.casefold()
+        for name, text in item.properties.items()
+    )
+
+
+def _pair_up(
+    part: Sequence[_Item],
+    results: list[Mapping[str, Any]],
+    match: Callable[[_Item, Mapping[str, Any]], bool],
+) -> None:
+    """Give results to the items they match alone; what is given is taken out of `results`."""
+    for item in part:
+        if item.done:
+            continue
+        mine = [raw for raw in results if match(item, raw)]
+        if len(mine) == 1 or (len(part) == 1 and len(results) == 1):
+            raw = mine[0] if mine else results[0]
+            results.remove(raw)
+            item.raw, item.id, item.done = raw, str(raw["id"]), True
+            new = raw.get("new")
+            item.created = item.write.kind == "create" and (new is None or bool(new))
+
+
+def _postponed(error: ConnectorError, name: str) -> ItemError:
+    try:
+        return later(error, name)
+    except ConnectorError:
+        return Gone(str(error), connection=error.connection, fields=(name,))
+
+
+def _result(object: str, item: _Item) -> WriteResult:
+    base = WriteResult(item.write.key, id=item.id or item.write.id)
+    if item.error is not None:
+        return replace(base, error=item.error)
+    made = replace(base, created=item.created, field_errors=item.field_errors)
+    if item.raw is None:
+        return made
+    return replace(
+        made,
+        version=records.version(item.raw, object),
+        modified_at=records.modified_at(item.raw, object),
+    )
