@@ -284,6 +284,10 @@ class Rig:
         """A whole pull of the title and `more` fields."""
         return list(self.connector.pull(thing.object, (thing.title, *more), since))
 
+    def pulled(self, thing: Thing, since: str | None = None, *more: str) -> list[Record]:
+        """The records of a whole pull."""
+        return [record for page in self.pages(thing, since, *more) for record in page.records]
+
     def one(self, thing: Thing, id: str, *names: str) -> Record:
         """The record as it is now."""
         found = self.connector.fetch(thing.object, [id], names or (thing.title,))

@@ -6,8 +6,8 @@ from decimal import Decimal
 
 import pytest
 
-from connectors.base import NativeType
-from tests.contract.rig import Rig, flag, instant, number, options
+from connectors.base import NativeType, Value
+from tests.contract.rig import Rig, Thing, flag, instant, number, options
 
 TEXTS = [
     "Plain",
@@ -105,12 +105,12 @@ def test_booleans(rig: Rig) -> None:
 
 def test_everything_can_be_cleared(rig: Rig) -> None:
     words = rig.words
-    rows = {
-        words.company: {words.text: "x", words.money: Decimal("1.50"), words.whole: 3},
-        words.contact: {words.email: "a@example.com", words.date: "2000-01-01"},
-        words.deal: {words.amount: Decimal("2.25"), words.text: "y"},
-    }
-    for thing, values in rows.items():
+    rows: list[tuple[Thing, dict[str, Value]]] = [
+        (words.company, {words.text: "x", words.money: Decimal("1.50"), words.whole: 3}),
+        (words.contact, {words.email: "a@example.com", words.date: "2000-01-01"}),
+        (words.deal, {words.amount: Decimal("2.25"), words.text: "y"}),
+    ]
+    for thing, values in rows:
         id = rig.create(thing, thing.row("full", **values))
         assert None not in rig.one(thing, id, *values).values.values()
         rig.update(thing, id, dict.fromkeys(values))
@@ -125,8 +125,7 @@ def test_what_is_pulled_is_what_is_fetched(rig: Rig) -> None:
         thing.row("p", **{words.text: "ข้อความ", words.money: Decimal("10.05"), words.whole: 7}),
     )
     rig.settle()
-    [page] = rig.connector.pull(thing.object, names, None)
-    [pulled] = page.records
+    [pulled] = rig.pulled(thing, None, *names[1:])
     fetched = rig.one(thing, pulled.id, *names)
     assert dict(pulled.values) == dict(fetched.values)
     assert pulled.version == fetched.version
