@@ -129,7 +129,14 @@ INDUSTRIES: tuple[str, ...] = (
     "agriculture", "construction", "education", "finance", "healthcare", "hospitality",
     "logistics", "manufacturing", "retail", "technology", "other",
 )  # fmt: skip
-INTERESTS: tuple[str, ...] = ("analytics", "events", "integration", "pricing", "support", "training")
+INTERESTS: tuple[str, ...] = (
+    "analytics",
+    "events",
+    "integration",
+    "pricing",
+    "support",
+    "training",
+)
 DEAL_STAGES: tuple[str, ...] = (
     "qualification", "needs_analysis", "proposal", "negotiation", "won", "lost",
 )  # fmt: skip
@@ -204,6 +211,9 @@ TICKET = _object(
     _OWNER,
     _CREATED,
 )  # fmt: skip
+
+#: Groups whose fields vendors change together: writing one of them writes all.
+WRITTEN_TOGETHER: frozenset[str] = frozenset({"stage"})
 
 #: Every object, in the order in which runs treat them: what is referred to comes first.
 OBJECTS: Mapping[str, ObjectSchema] = {

@@ -9,10 +9,14 @@ import base64
 import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any, Literal, NamedTuple
 
 from mapping.schema import Fields, FieldValue
+
+
+#: Before every change a vendor can tell of.
+NEVER = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 class Place(NamedTuple):
@@ -31,7 +35,9 @@ class Replica:
         base: what was last agreed, None before the first agreement.
         renditions: field -> [value sent, value the vendor made of it].
         expected: what our last write may have caused and no read has confirmed yet:
-            ``{"fields": [...] or None for all, "version": …}``; None when nothing is.
+            ``{"fields": [...] or None for all, "version": text}``; None when nothing is.
+        stamp: the vendor's modified time of what was last read or written, if known; an
+            older read (an index that lags) is ignored.
         external: value of the external-id field, '' if empty or not read.
         changed_at: when a person last changed the record, as far as we know.
         waiting: seen and base differ and nobody has merged that yet.
@@ -44,7 +50,8 @@ class Replica:
     expected: dict[str, Any] | None = None
     external: str = ""
     version: str = ""
-    changed_at: datetime | None = None
+    stamp: datetime | None = None
+    changed_at: datetime = NEVER
     field_times: dict[str, str] = field(default_factory=dict)
     deleted: bool = False
     merged_into: str = ""

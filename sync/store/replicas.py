@@ -27,6 +27,7 @@ def _replica(row: Mapping[str, Any]) -> Replica:
         expected=row["expected"],
         external=row["external"],
         version=row["version"],
+        stamp=row["stamp"],
         changed_at=row["changed_at"],
         field_times=row["field_times"],
         deleted=row["deleted"],
@@ -67,6 +68,7 @@ def save(session: Session, object: str, replicas: Iterable[Replica], listed_run:
                 "expected": replica.expected,
                 "external": replica.external,
                 "version": replica.version,
+                "stamp": replica.stamp,
                 "changed_at": replica.changed_at,
                 "field_times": replica.field_times,
                 "deleted": replica.deleted,
@@ -330,3 +332,18 @@ def save_duplicates(
             for place, other, rule in found
         ],
     )
+
+
+def lift_tombstones(
+    session: Session, object: str, connection: str, entities: Iterable[str]
+) -> None:
+    """The entities have a record there again."""
+    column = tables.tombstone.c
+    for batch in chunks(sorted(set(entities))):
+        session.execute(
+            sa.delete(tables.tombstone).where(
+                column.connection == connection,
+                column.object == object,
+                column.entity.in_(batch),
+            )
+        )

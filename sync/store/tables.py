@@ -76,6 +76,7 @@ replica = Table(
     Column("expected", Body),
     Column("external", Text, nullable=False, default=""),
     Column("version", Text, nullable=False, default=""),
+    Column("stamp", Instant),
     Column("changed_at", Instant, nullable=False),
     Column("field_times", Body, nullable=False),
     Column("deleted", Boolean, nullable=False, default=False),

@@ -321,6 +321,7 @@ def upgrade() -> None:
         sa.Column("expected", Body(), nullable=True),
         sa.Column("external", sa.Text(), nullable=False),
         sa.Column("version", sa.Text(), nullable=False),
+        sa.Column("stamp", Instant(), nullable=True),
         sa.Column("changed_at", Instant(), nullable=False),
         sa.Column("field_times", Body(), nullable=False),
         sa.Column("deleted", sa.Boolean(), nullable=False),

@@ -1,0 +1,329 @@
+"""Decide: place new records, merge touched entities, plan writes, and store all of it.
+
+The deciding itself is in `match`, `merge` and `plan`, which do no I/O; here their inputs
+are gathered and their outcomes stored, a batch of entities in one transaction.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+from mapping.catalog_stages import status_of_stage
+
+from mapping.schema import OBJECTS, Fields
+from sync.engine import references
+from sync.engine.gone import bury
+from sync.engine.keys import keys_of, surname_of
+from sync.engine.match import Candidate, Near, Rule, match
+from sync.engine.merge import merge
+from sync.engine.plan import Planned, plan
+from sync.engine.wiring import Wiring
+from sync.model import Decision, Disagreement, Member, Merged, Place, Replica
+from sync.settings import RuleSettings
+from sync.store import books, entities, queues, replicas
+from sync.store.database import chunks
+
+#: Entities merged and planned in one transaction.
+BATCH = 250
+
+#: Users are one if their e-mail is; there is nothing to choose.
+_USER_RULES = (RuleSettings(on=("email",)),)
+
+
+def decide(wiring: Wiring, object: str) -> None:
+    """Everything that waits for a decision on one object."""
+    waiting = replicas.waiting(wiring.session, object)
+    gone = [replica for replica in waiting if replica.deleted]
+    live = [replica for replica in waiting if not replica.deleted]
+    doomed = bury(wiring, object, gone) if gone else set()
+    touched = _place(wiring, object, live) | set(queues.touched(wiring.session, object)) | doomed
+    wiring.session.commit()
+    done = 0
+    for batch in chunks(sorted(touched), BATCH):
+        _settle(wiring, object, batch, doomed)
+        wiring.session.commit()
+        done += len(batch)
+        wiring.progress.step("decide", object, "", done, len(touched))
+
+
+# -- matching ----------------------------------------------------------------------------
+
+
+def _place(wiring: Wiring, object: str, live: Sequence[Replica]) -> set[str]:
+    """Link unlinked records; the entities that these replicas belong to."""
+    session, schema = wiring.session, OBJECTS[object]
+    chosen = _USER_RULES if object == "user" else wiring.settings.object(object).match
+    limit = 1000 if object == "user" else wiring.settings.object(object).key_limit
+    rules = [
+        Rule(
+            rule.name,
+            tuple(Near(near.field, near.days, near.share) for near in rule.near),
+            names_people=not {"last_name", "first_name"} <= schema.fields.keys()
+            or bool({"last_name", "full_name", "first_name"} & set(rule.on)),
+        )
+        for rule in chosen
+    ]
+    parts = {rule.name: rule.on for rule in chosen}
+    fresh = _candidates(wiring, object, live, parts)
+    replicas.save_keys(session, object, {c.place: c.keys for c in fresh})
+    unlinked = [c for c in fresh if c.entity is None]
+    found = {c.entity for c in fresh if c.entity is not None}
+    if not unlinked:
+        return found
+    candidates = {c.place: c for c in fresh}
+    shared = replicas.sharing(
+        session,
+        object,
+        {(rule, key) for c in unlinked for rule, keys in c.keys.items() for key in keys},
+        limit,
+    )
+    missing = {place for _, _, place in shared if place not in candidates}
+    known = replicas.load(session, object, missing).values()
+    for candidate in _candidates(wiring, object, list(known), parts):
+        candidates[candidate.place] = candidate
+    linked = {c.entity for c in candidates.values() if c.entity is not None}
+    occupied = replicas.links_of_entities(session, object, linked)
+    outcome = match(
+        candidates.values(),
+        occupied,
+        rules,
+        object=object,
+        key_limit=limit,
+        taken=entities.existing(session, object, _possible_ids(object, unlinked)),
+    )
+    links = [replicas.Link(link.place, link.entity, link.rule) for link in outcome.links]
+    replicas.save_links(session, object, links, wiring.run)
+    replicas.save_duplicates(session, object, outcome.duplicates, wiring.run)
+    _announce(wiring, object, links)
+    tally = wiring.report.objects[object]
+    tally.founded += len(outcome.founded)
+    tally.linked += len(links) - len(outcome.founded)
+    tally.duplicates += len(outcome.duplicates)
+    return found | {link.entity for link in links}
+
+
+def _possible_ids(object: str, unlinked: Iterable[Candidate]) -> set[str]:
+    from sync.model import entity_id
+
+    return {entity_id(object, c.place, attempt) for c in unlinked for attempt in range(8)}
+
+
+def _candidates(
+    wiring: Wiring, object: str, found: Sequence[Replica], parts: dict[str, tuple[str, ...]]
+) -> list[Candidate]:
+    schema, session = OBJECTS[object], wiring.session
+    places = [replica.place for replica in found]
+    linked = replicas.links_of_records(session, object, places)
+    links = references.load_links(session, schema, found)
+    made = []
+    for replica in found:
+        if replica.deleted:
+            continue
+        fields = references.resolve(schema, replica, links).member.seen
+        region = wiring.settings.region_of(replica.place.connection)
+        made.append(
+            Candidate(
+                place=replica.place,
+                entity=linked.get(replica.place),
+                keys=keys_of(schema, fields, parts, region, replica.external),
+                fields=fields,
+                surname=surname_of(fields),
+            )
+        )
+    return made
+
+
+def _announce(wiring: Wiring, object: str, links: Sequence[replicas.Link]) -> None:
+    """Journal new links, lift tombstones, and touch whoever waited for them."""
+    session = wiring.session
+    books.write_journal(
+        session,
+        wiring.run,
+        wiring.clock(),
+        [
+            books.Entry(object, link.entity, "link", {"rule": link.rule}, *link.place)
+            for link in links
+        ],
+    )
+    for connection in {link.place.connection for link in links}:
+        here = [link for link in links if link.place.connection == connection]
+        replicas.lift_tombstones(session, object, connection, [link.entity for link in here])
+        queues.settle_pending(
+            session,
+            connection,
+            object,
+            [f"record:{link.place.record}" for link in here]
+            + [f"entity:{link.entity}" for link in here],
+        )
+
+
+# -- merging and planning ----------------------------------------------------------------
+
+
+def _settle(wiring: Wiring, object: str, ids: Sequence[str], doomed: set[str]) -> None:
+    """Merge and plan a batch of entities and store the outcome (the caller commits)."""
+    session, schema = wiring.session, OBJECTS[object]
+    held = entities.load(session, object, ids)
+    linked = replicas.links_of_entities(session, object, ids)
+    places = [Place(c, r) for records in linked.values() for c, r in records.items()]
+    known = replicas.load(session, object, places)
+    links = references.load_links(session, schema, known.values())
+    conflicts = books.waiting_conflicts(session, object, ids)
+    rules = wiring.rules(object)
+    outcomes: dict[str, tuple[entities.Entity, Merged, list[Member]]] = {}
+    changed_replicas: list[Replica] = []
+    pending: list[queues.Pending] = []
+    for id in ids:
+        mine = [known[p] for p in _places(linked, id) if p in known and not known[p].deleted]
+        resolved = [references.resolve(schema, replica, links) for replica in mine]
+        entity = held.get(id) or entities.Entity(id, {}, founded_run=wiring.run)
+        decided = {
+            field: value
+            for field, (_, status, value) in conflicts.get(id, {}).items()
+            if status == "resolved"
+        }
+        members = [r.member for r in resolved]
+        merged = merge(schema, entity.fields, members, rules, wiring.same, decided)
+        entity.archived = id in doomed or (not linked.get(id) and not entity.merged_into)
+        outcomes[id] = (entity, merged, members)
+        for replica, r in zip(mine, resolved, strict=True):
+            if _rebase(replica, r, merged):
+                changed_replicas.append(replica)
+            pending += [
+                queues.Pending(replica.place.connection, target, f"record:{record}", object, id)
+                for target, record in r.waits_for
+            ]
+        _close_conflicts(wiring, conflicts.get(id, {}), merged)
+    _compute(object, outcomes)
+    _store(wiring, object, outcomes, held, changed_replicas)
+    pending += _plan(wiring, object, outcomes, linked, doomed)
+    queues.save_pending(session, pending)
+    queues.take_touched(session, object, ids)
+
+
+def _places(linked: dict[str, dict[str, str]], id: str) -> list[Place]:
+    return sorted(Place(c, r) for c, r in linked.get(id, {}).items())
+
+
+def _rebase(replica: Replica, resolved: references.Resolved, merged: Merged) -> bool:
+    """base := seen, except for what waits for a person; whether anything changed."""
+    old = replica.base or {}
+    base: Fields = {
+        name: value for name, value in resolved.base_records.items() if name not in merged.blocked
+    }
+    base.update({name: old[name] for name in merged.blocked if name in old})
+    if base == replica.base and not replica.waiting:
+        return False
+    replica.base, replica.waiting = base, False
+    return True
+
+
+def _close_conflicts(
+    wiring: Wiring, open_ones: dict[str, tuple[int, str, object]], merged: Merged
+) -> None:
+    for field, (id, status, resolution) in open_ones.items():
+        if status == "resolved":
+            books.set_conflict(wiring.session, id, "applied", resolution)
+        elif field not in merged.blocked:
+            books.set_conflict(wiring.session, id, "settled")
+
+
+def _compute(
+    object: str, outcomes: dict[str, tuple[entities.Entity, Merged, list[Member]]]
+) -> None:
+    """Set the fields the hub derives: a deal's status and its stage's usual probability."""
+    for _, merged, _ in outcomes.values():
+        if object == "deal":
+            merged.fields["status"] = status_of_stage(merged.fields.get("stage"))
+
+
+def _store(
+    wiring: Wiring,
+    object: str,
+    outcomes: dict[str, tuple[entities.Entity, Merged, list[Member]]],
+    held: dict[str, entities.Entity],
+    changed: Sequence[Replica],
+) -> None:
+    session, now, tally = wiring.session, wiring.clock(), wiring.report.objects[object]
+    rows, journal, conflicts = [], [], []
+    for id, (entity, merged, _) in outcomes.items():
+        before = held[id].fields if id in held else None
+        if before != merged.fields or entity.archived:
+            tally.merged += 1
+        entity.fields = merged.fields
+        rows.append(entity)
+        if merged.decisions:
+            detail = {decision.field: _decision(decision) for decision in merged.decisions}
+            journal.append(books.Entry(object, id, "merge", detail))
+        for disagreement in merged.disagreements:
+            conflicts.append(_conflict(object, id, disagreement))
+            tally.disagreements += disagreement.first_link
+            tally.conflicts += not disagreement.first_link
+    entities.save(session, object, rows, wiring.run, now)
+    replicas.save(session, object, changed, wiring.run)
+    books.write_journal(session, wiring.run, now, journal)
+    books.save_conflicts(session, conflicts, wiring.run, now)
+
+
+def _decision(decision: Decision) -> dict[str, object]:
+    return {
+        "old": decision.old,
+        "new": decision.new,
+        "reason": decision.reason,
+        "connection": decision.place.connection if decision.place else "",
+        "record": decision.place.record if decision.place else "",
+        "at": decision.at.isoformat() if decision.at else "",
+        "losing": [[p.connection, p.record, value] for p, value in decision.losing],
+    }
+
+
+def _conflict(object: str, entity: str, found: Disagreement) -> books.Conflict:
+    return books.Conflict(
+        object=object,
+        entity=entity,
+        field=found.field,
+        agreed=found.agreed,
+        candidates=[[p.connection, p.record, value] for p, value in found.candidates],
+        rule=("first link: " if found.first_link else "") + found.rule,
+        status="waiting" if found.waits else "decided",
+        resolution=None if found.waits else found.outcome,
+    )
+
+
+def _plan(
+    wiring: Wiring,
+    object: str,
+    outcomes: dict[str, tuple[entities.Entity, Merged, list[Member]]],
+    linked: dict[str, dict[str, str]],
+    doomed: set[str],
+) -> list[queues.Pending]:
+    session, schema = wiring.session, OBJECTS[object]
+    targets = wiring.targets(object)
+    if not targets:
+        return []
+    reach = references.Reach(session, schema, (m.fields for _, m, _ in outcomes.values()))
+    tombstones = replicas.tombstones(session, object, outcomes)
+    planned: dict[str, Planned] = {}
+    for id, (entity, merged, members) in outcomes.items():
+        if entity.merged_into or (entity.archived and id not in doomed):
+            continue
+        absent = set(linked.get(id, {})) - {member.place.connection for member in members}
+        planned[id] = plan(
+            schema,
+            id,
+            merged.fields,
+            members,
+            targets,
+            wiring.same,
+            reach,
+            blocked=merged.blocked,
+            buried=frozenset({c for e, c in tombstones if e == id} | absent),
+            archive=id in doomed,
+        )
+    writes = [write for p in planned.values() for write in p.writes]
+    queues.replace_outbox(session, object, outcomes, writes, wiring.run)
+    return [
+        queues.Pending(m.connection, m.target_object, f"entity:{m.entity}", object, id)
+        for id, p in planned.items()
+        for m in p.missing
+    ]

@@ -1,0 +1,253 @@
+"""Look: read what changed in each connection and store the replicas' seen side.
+
+Connections are read in parallel, one thread each; one thread stores. Each page is stored
+together with its cursor in one transaction.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import queue
+import threading
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from connectors.base import Page, Record
+from connectors.errors import Bug, ConnectorError
+from mapping.schema import OBJECTS
+from sync.engine.absorb import absorb
+from sync.engine.wiring import Connected, Wiring
+from sync.model import NEVER, Place, Replica
+from sync.store import books, replicas
+from sync.store.types import canonical
+
+#: A complete listing that lacks more than this share of the known records (and more than
+#: `EMPTY_COUNT` of them) is not believed.
+EMPTY_SHARE = 0.5
+EMPTY_COUNT = 20
+
+
+@dataclass(frozen=True, slots=True)
+class _Item:
+    """What a reading thread hands over: a page, its end (None), or what stopped it."""
+
+    connected: Connected
+    page: Page | None
+    error: ConnectorError | None = None
+
+
+def pull(wiring: Wiring, object: str, *, full: bool) -> None:
+    """Read one object from every connection that takes part and has not failed."""
+    sources = [c for c in wiring.with_object(object) if c.name not in wiring.failed]
+    listed: set[str] = set()
+    since: dict[str, str | None] = {}
+    for connected in sources:
+        if full:
+            replicas.forget_cursor(wiring.session, connected.name, object)
+        cursor = replicas.cursor(wiring.session, connected.name, object)
+        since[connected.name] = cursor.text if cursor else None
+        if cursor is None:
+            listed.add(connected.name)
+    wiring.session.commit()
+    finished = _store_pages(wiring, object, sources, since, listed)
+    for connected in sources:
+        if connected.name in listed and connected.name in finished and object != "user":
+            _find_vanished(wiring, connected, object)
+
+
+def _store_pages(
+    wiring: Wiring,
+    object: str,
+    sources: Sequence[Connected],
+    since: dict[str, str | None],
+    listed: set[str],
+) -> set[str]:
+    """Store pages as they come; names of the connections that were read to their end."""
+    pages: queue.Queue[_Item] = queue.Queue(maxsize=2 * len(sources) or 1)
+    cancel = threading.Event()
+    threads = [
+        threading.Thread(target=_read, args=(c, object, since[c.name], pages, cancel), daemon=True)
+        for c in sources
+    ]
+    for thread in threads:
+        thread.start()
+    finished: set[str] = set()
+    running = len(threads)
+    try:
+        while running:
+            item = pages.get()
+            if item.error is not None:
+                wiring.give_up(item.connected.name, item.error)
+            if item.page is None:
+                running -= 1
+                continue
+            _store_page(wiring, item.connected, object, item.page, item.connected.name in listed)
+            if item.page.last:
+                finished.add(item.connected.name)
+            if wiring.stop.is_set():
+                cancel.set()
+    finally:
+        cancel.set()
+        while any(thread.is_alive() for thread in threads):
+            try:
+                pages.get(timeout=0.05)
+            except queue.Empty:
+                continue
+    return finished
+
+
+def _read(
+    connected: Connected,
+    object: str,
+    since: str | None,
+    pages: queue.Queue[_Item],
+    cancel: threading.Event,
+) -> None:
+    error: ConnectorError | None = None
+    try:
+        for page in _pages(connected, object, since):
+            pages.put(_Item(connected, page))
+            if cancel.is_set():
+                break
+    except ConnectorError as met:
+        error = met
+    except Exception as met:
+        error = Bug(f"{connected.name}: reading {object} failed: {met!r}")
+        error.__cause__ = met
+    pages.put(_Item(connected, None, error))
+
+
+def _pages(connected: Connected, object: str, since: str | None) -> Iterator[Page]:
+    translator = connected.translators[object]
+    if object == "user":
+        users = [
+            Record(
+                object="user",
+                id=user.id,
+                values={"name": user.name, "email": user.email, "active": user.active},
+                version=hashlib.blake2b(
+                    canonical([user.name, user.email, user.active]).encode(), digest_size=8
+                ).hexdigest(),
+                modified_at=NEVER,
+            )
+            for user in connected.connector.users()
+        ]
+        return iter([Page(tuple(users), cursor="", last=True)])
+    fields = list(translator.native_fields)
+    if translator.external_id and object in connected.provisioned:
+        fields.append(translator.external_id)
+    return connected.connector.pull(translator.native, fields, since)
+
+
+def _store_page(
+    wiring: Wiring, connected: Connected, object: str, page: Page, listing: bool
+) -> None:
+    """Translate, compare, store and move the cursor, in one transaction."""
+    session, now = wiring.session, wiring.clock()
+    records = {record.id: record for record in page.records}
+    known = replicas.load(session, object, [Place(connected.name, id) for id in records])
+    tally = wiring.report.tally(connected.name, object)
+    changed: list[Replica] = []
+    problems: list[books.Problem] = []
+    for record in records.values():
+        old = known.get(Place(connected.name, record.id))
+        if record.deleted:
+            if old is not None and not old.deleted:
+                old.deleted, old.waiting, old.merged_into = True, True, record.merged_into
+                changed.append(old)
+                tally.pulled += 1
+            continue
+        tally.pulled += 1
+        fresh = _translate(wiring, connected, object, record, old, problems)
+        if fresh is not None:
+            changed.append(fresh)
+    replicas.save(session, object, changed, wiring.run)
+    if listing:
+        untouched = records.keys() - {replica.place.record for replica in changed}
+        places = [Place(connected.name, id) for id in sorted(untouched)]
+        replicas.mark_listed(session, object, places, wiring.run)
+    _book_problems(wiring, connected, object, list(records), problems)
+    if object != "user":
+        replicas.move_cursor(session, connected.name, object, page.cursor, page.last, now)
+    session.commit()
+    wiring.progress.step("look", object, connected.name, tally.pulled, page.expected)
+
+
+def _translate(
+    wiring: Wiring,
+    connected: Connected,
+    object: str,
+    record: Record,
+    old: Replica | None,
+    problems: list[books.Problem],
+) -> Replica | None:
+    translator = connected.translators[object]
+    fields, faults = translator.to_fields(record)
+    problems += [
+        books.Problem(
+            connection=connected.name,
+            object=object,
+            record=record.id,
+            entity="",
+            field=fault.field,
+            stage="read",
+            cause="untranslatable",
+            message=f"{fault.native}: {fault.reason}",
+            words=fault.value_shown,
+            advice=fault.advice,
+        )
+        for fault in faults
+    ]
+    external = record.values.get(translator.external_id) if translator.external_id else None
+    return absorb(
+        OBJECTS[object],
+        old,
+        Place(connected.name, record.id),
+        record,
+        fields,
+        str(external or ""),
+        connected.account.user_id,
+        wiring.same,
+    )
+
+
+def _book_problems(
+    wiring: Wiring,
+    connected: Connected,
+    object: str,
+    records: Sequence[str],
+    problems: Sequence[books.Problem],
+) -> None:
+    session = wiring.session
+    if books.has_open_problems(session, connected.name, object, "read"):
+        books.solve_problems(session, connected.name, object, stage="read", records=records)
+    books.report_problems(session, problems, wiring.run, wiring.clock())
+    wiring.report.tally(connected.name, object).problems += len(problems)
+
+
+def _find_vanished(wiring: Wiring, connected: Connected, object: str) -> None:
+    """After a complete listing: ask for each known record that it did not contain."""
+    session = wiring.session
+    missing, total = replicas.unlisted(session, connected.name, object, wiring.run)
+    if not missing:
+        return
+    if len(missing) > max(EMPTY_COUNT, EMPTY_SHARE * total):
+        wiring.report.held = (
+            f"{connected.name} lists only {total - len(missing)} of {total} known {object} "
+            "records; nothing is written until a person has looked: is the account the right "
+            "one, and may our user see all its records?"
+        )
+        return
+    translator = connected.translators[object]
+    try:
+        found = connected.connector.fetch(translator.native, missing, translator.native_fields)
+    except ConnectorError as error:
+        wiring.give_up(connected.name, error)
+        return
+    gone = {record.id: record for record in found if record.deleted}
+    known = replicas.load(session, object, [Place(connected.name, id) for id in gone])
+    for place, replica in known.items():
+        replica.deleted, replica.waiting = True, True
+        replica.merged_into = gone[place.record].merged_into
+    replicas.save(session, object, known.values(), wiring.run)
+    session.commit()

@@ -1,0 +1,219 @@
+"""One run of the hub: look and decide for each object, then do."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy.engine import Engine
+
+from connectors.errors import Stop
+from mapping.schema import OBJECTS
+from sync.engine.decide import decide
+from sync.engine.pull import pull
+from sync.engine.push import push
+from sync.engine.report import Progress, Report, Silent
+from sync.engine.wiring import Wiring, open_connections
+from sync.settings import SYNCED, Settings
+from sync.store import books, queues
+from sync.store.database import Session
+from sync.store.database import session as store_session
+
+#: The lease that keeps two runs from working at once.
+LEASE = "reconcile"
+
+
+@dataclass(slots=True)
+class Options:
+    """What to do in a run.
+
+    Attributes:
+        objects: which objects; all when empty. Users are always read.
+        connections: which connections; all when empty.
+        full: re-read everything instead of what changed.
+        dry: stop after deciding, store nothing, report the plan.
+        only: exactly these planned writes may be made (`apply`), by `PlannedWrite.as_json`.
+        stop: set from outside to end the run after the batch in flight.
+    """
+
+    objects: tuple[str, ...] = ()
+    connections: tuple[str, ...] = ()
+    full: bool = False
+    dry: bool = False
+    only: Sequence[dict[str, Any]] | None = None
+    stop: threading.Event = field(default_factory=threading.Event)
+    progress: Progress = field(default_factory=Silent)
+    clock: Callable[[], datetime] = lambda: datetime.now(UTC)
+
+
+def run(engine: Engine, settings: Settings, base: Path, options: Options | None = None) -> Report:
+    """Carry out one run and return its report.
+
+    `base` is the folder that settings.yaml lies in.
+
+    Raises:
+        books.LeaseHeld: another run is at work.
+        sync.settings.SettingsError: a secret or a mapping is missing.
+    """
+    options = options or Options()
+    started = time.monotonic()
+    with store_session(engine) as books_only:
+        seconds = 3600.0 if options.dry else 300.0
+        books.take_lease(books_only, LEASE, options.clock(), seconds)
+        books_only.commit()
+    session = Session(engine, dry=options.dry)
+    try:
+        return _run(session, settings, base, options, started)
+    finally:
+        session.close()
+        with store_session(engine) as books_only:
+            books.release_lease(books_only, LEASE)
+            books_only.commit()
+
+
+def _run(
+    session: Session, settings: Settings, base: Path, options: Options, started: float
+) -> Report:
+    kind = "dry run" if options.dry else "apply" if options.only is not None else "reconcile"
+    if options.full:
+        kind = f"full {kind}"
+    number = books.start_run(session, kind, options.clock())
+    session.commit()
+    report = Report(run=number, kind=kind)
+    connections, failed = open_connections(
+        settings, base, session, options.clock(), options.connections
+    )
+    wiring = Wiring(
+        settings=settings,
+        session=session,
+        connections=connections,
+        report=report,
+        run=number,
+        clock=options.clock,
+        progress=options.progress,
+        stop=options.stop,
+    )
+    for name, error in failed.items():
+        wiring.give_up(name, error)
+    try:
+        _stages(wiring, options)
+        report.status = _status(wiring)
+    except BaseException:
+        report.status = "failed"
+        session.rollback()
+        raise
+    finally:
+        report.seconds = time.monotonic() - started
+        for connected in connections.values():
+            connected.connector.close()
+        books.finish_run(session, number, report.status, report.as_json(), options.clock())
+        session.commit()
+    return report
+
+
+def _stages(wiring: Wiring, options: Options) -> None:
+    objects = [name for name in SYNCED if not options.objects or name in options.objects]
+    if not options.dry and options.only is None:
+        _do(wiring, list(SYNCED))  # what an earlier run left in the outbox
+    for object in ("user", *objects):
+        if wiring.stop.is_set():
+            return
+        with wiring.counting(object):
+            pull(wiring, object, full=options.full and object != "user")
+        if not wiring.stop.is_set():
+            decide(wiring, object)
+        _renew(wiring)
+    if wiring.report.held or wiring.stop.is_set():
+        return
+    if options.dry:
+        wiring.report.planned = [
+            queued.write.as_json()
+            for queued in queues.outbox(wiring.session, status=("pending", "sending"))
+        ]
+        return
+    if options.only is not None:
+        _keep_only(wiring, options.only)
+    if over := _over_limits(wiring):
+        held = queues.outbox(wiring.session, status=("pending",), run=wiring.run)
+        queues.set_status(wiring.session, [queued.id for queued in held], "held")
+        wiring.report.held = over
+        wiring.session.commit()
+        return
+    _do(wiring, objects)
+
+
+def _do(wiring: Wiring, objects: Sequence[str]) -> None:
+    """Send the outbox; what the sending made possible (links to new records) follows at once."""
+    for object in objects:
+        if wiring.stop.is_set():
+            return
+        with wiring.counting(object):
+            push(wiring, object)
+        _renew(wiring)
+
+
+def _renew(wiring: Wiring) -> None:
+    if not wiring.session.dry:
+        books.take_lease(wiring.session, LEASE, wiring.clock())
+        wiring.session.commit()
+
+
+def _over_limits(wiring: Wiring) -> str:
+    """Which blast-radius limit the plan of this run would break, '' if none."""
+    counts: dict[tuple[str, str, str], int] = {}
+    for queued in queues.outbox(wiring.session, status=("pending",), run=wiring.run):
+        place = (queued.write.connection, queued.write.object, queued.write.kind)
+        counts[place] = counts.get(place, 0) + 1
+    broken = []
+    for (connection, object, kind), count in sorted(counts.items()):
+        limit = getattr(wiring.settings.object(object).limits, kind)
+        if count > limit:
+            broken.append(
+                f"{kind} {count} {OBJECTS[object].plural} in {connection} (limit {limit})"
+            )
+    if not broken:
+        return ""
+    return (
+        "the run would " + "; ".join(broken) + ". Nothing was written. Look at it with "
+        f"`concord runs {wiring.run}`, then `concord approve {wiring.run}` or "
+        f"`concord discard {wiring.run}`"
+    )
+
+
+def _keep_only(wiring: Wiring, only: Sequence[dict[str, Any]]) -> None:
+    """Withdraw planned writes that are not exactly in `only`; their entities stay touched."""
+
+    def key(write: dict[str, Any]) -> str:
+        return repr(sorted((k, repr(v)) for k, v in write.items() if k != "version"))
+
+    allowed = {key(write) for write in only}
+    found = queues.outbox(wiring.session, status=("pending", "sending"))
+    kept = [queued for queued in found if key(queued.write.as_json()) in allowed]
+    withdrawn = [queued for queued in found if queued not in kept]
+    queues.remove(wiring.session, [queued.id for queued in withdrawn])
+    for queued in withdrawn:
+        queues.touch(wiring.session, queued.write.object, [queued.write.entity])
+    done = {key(queued.write.as_json()) for queued in kept}
+    wiring.report.refused = [write for write in only if key(write) not in done]
+    wiring.session.commit()
+
+
+def _status(wiring: Wiring) -> str:
+    report = wiring.report
+    if report.held:
+        return "held"
+    if wiring.stop.is_set():
+        return "stopped"
+    if report.errors and (
+        len(wiring.failed) == len(wiring.settings.connections)
+        or any(isinstance(error, Stop) for error in wiring.failed.values())
+    ):
+        return "failed" if len(wiring.failed) == len(wiring.settings.connections) else "problems"
+    if report.errors or report.problems or report.refused:
+        return "problems"
+    return "done"

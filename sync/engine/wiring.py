@@ -1,0 +1,193 @@
+"""A run's surroundings: open connections with their mappings, rules, clock and report."""
+
+from __future__ import annotations
+
+import dataclasses
+import threading
+from collections.abc import Callable, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from connectors import connect
+from connectors.base import Account, Connector
+from connectors.errors import ConnectorError
+from mapping import values
+from mapping.document import catalog
+from mapping.schema import OBJECTS, FieldValue, Kind, Policy
+from mapping.translate import Translator, compile
+from sync.engine.merge import Rules, Same
+from sync.engine.plan import Target
+from sync.engine.report import Progress, Report, Silent
+from sync.settings import Settings, access
+from sync.store import books
+from sync.store.database import Session
+
+
+@dataclass(slots=True)
+class Connected:
+    """One open connection: its connector and a translator for each of its objects."""
+
+    name: str
+    vendor: str
+    connector: Connector
+    account: Account
+    provisioned: frozenset[str]
+    """Objects whose external-id field is in place."""
+    translators: Mapping[str, Translator]
+
+    def takes_part(self, object: str) -> bool:
+        """Whether the connection has a mapping for the object."""
+        return object in self.translators
+
+
+@dataclass(slots=True)
+class Wiring:
+    """All that the stages of a run share. One thread owns the session."""
+
+    settings: Settings
+    session: Session
+    connections: dict[str, Connected]
+    report: Report
+    run: int
+    clock: Callable[[], datetime] = field(default=lambda: datetime.now(UTC))
+    progress: Progress = field(default_factory=Silent)
+    stop: threading.Event = field(default_factory=threading.Event)
+    failed: dict[str, ConnectorError] = field(default_factory=dict)
+    """Connections that met `Stop` or `Wait` and are left alone for the rest of the run."""
+
+    def with_object(self, object: str) -> list[Connected]:
+        """Connections that take part in an object, in the order of settings.yaml."""
+        return [c for c in self.connections.values() if c.takes_part(object)]
+
+    def give_up(self, connection: str, error: ConnectorError) -> None:
+        """Leave a connection alone for the rest of this run."""
+        self.failed.setdefault(connection, error)
+        self.report.errors.setdefault(connection, f"{error} ({error.advice})")
+
+    @contextmanager
+    def counting(self, object: str) -> Any:
+        """Book the calls made inside to `object`."""
+        before = {name: c.connector.meter.total for name, c in self.connections.items()}
+        try:
+            yield
+        finally:
+            for name, connected in self.connections.items():
+                calls = connected.connector.meter.total - before[name]
+                if calls:
+                    self.report.tally(name, object).calls += calls
+
+    @property
+    def same(self) -> Same:
+        """Equality of canonical values, national phone numbers read in the hub's region."""
+        region = self.settings.hub.region
+
+        def same(kind: Kind, one: FieldValue, two: FieldValue) -> bool:
+            return one == two or values.same(kind, one, two, region)
+
+        return same
+
+    def rules(self, object: str) -> Rules:
+        """Policies and priorities by field."""
+        chosen = self.settings.object(object) if object != "user" else None
+        policies: dict[str, Policy] = {}
+        priority: dict[str, tuple[str, ...]] = {}
+        order = tuple(self.settings.connections)
+        for name, spec in OBJECTS[object].fields.items():
+            own = chosen.fields.get(name) if chosen else None
+            policy = own.policy if own else None
+            if policy is None and chosen and spec.policy is Policy.NEWEST:
+                policy = chosen.policy
+            policies[name] = policy or spec.policy
+            priority[name] = (own.priority if own else ()) or (
+                chosen.priority if chosen and chosen.priority else order
+            )
+        return Rules(policies, priority)
+
+    def targets(self, object: str) -> list[Target]:
+        """The connections that an object's plan writes to."""
+        if object == "user":
+            return []
+        chosen = self.settings.object(object)
+        creates = {c.connection: c.when for c in chosen.create_in}
+        found = []
+        for connected in self.with_object(object):
+            translator = connected.translators[object]
+            found.append(
+                Target(
+                    connection=connected.name,
+                    writable=translator.writable,
+                    readable=translator.readable,
+                    holds_one=translator.holds_one,
+                    creates=connected.name in creates and object in connected.provisioned,
+                    when=creates.get(connected.name),
+                )
+            )
+        return found
+
+
+def open_connections(
+    settings: Settings,
+    base: Path,
+    session: Session,
+    now: datetime,
+    only: tuple[str, ...] = (),
+) -> tuple[dict[str, Connected], dict[str, ConnectorError]]:
+    """Connectors for all configured connections (or `only` some), and those that failed.
+
+    An account that was never checked is checked now and remembered.
+    """
+    known = books.accounts(session)
+    opened: dict[str, Connected] = {}
+    failed: dict[str, ConnectorError] = {}
+    for name, chosen in settings.connections.items():
+        if only and name not in only:
+            continue
+        connector = connect(chosen.vendor, access(settings, name, base))
+        try:
+            if name in known:
+                account = account_from(known[name]["body"])
+                provisioned = known[name]["provisioned"]
+            else:
+                account, provisioned = connector.check(), {}
+                books.save_account(
+                    session, name, chosen.vendor, dataclasses.asdict(account), {}, now
+                )
+                session.commit()
+        except ConnectorError as error:
+            failed[name] = error
+            connector.close()
+            continue
+        opened[name] = Connected(
+            name=name,
+            vendor=chosen.vendor,
+            connector=connector,
+            account=account,
+            provisioned=frozenset(provisioned),
+            translators=translators(settings, name, account, base),
+        )
+    return opened, failed
+
+
+def account_from(body: Mapping[str, Any]) -> Account:
+    """An `Account` as it was stored."""
+    return Account(**{**body, "currencies": tuple(body.get("currencies", ()))})
+
+
+def translators(
+    settings: Settings, connection: str, account: Account, base: Path
+) -> dict[str, Translator]:
+    """The connection's mappings, compiled, users included."""
+    chosen = settings.connections[connection]
+    folder = base / settings.hub.mappings if settings.hub.mappings else None
+    context = values.Context(
+        region=settings.region_of(connection),
+        currency=account.currency,
+        time_zone=account.time_zone,
+    )
+    return {
+        object: compile(catalog(chosen.vendor, object, folder), context)
+        for object in ("user", *chosen.objects)
+    }

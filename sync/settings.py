@@ -1,0 +1,377 @@
+"""settings.yaml as a model: every setting, its default, and what is wrong with a file.
+
+All problems are reported at once, each with file and line. Secrets are references,
+``${env:NAME}`` or ``${file:PATH}``, resolved only when a connection is opened.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Mapping, Sequence
+from datetime import date
+from decimal import Decimal
+from pathlib import Path
+from typing import Annotated, Any, Literal
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+import yaml
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+from connectors import VENDORS
+from connectors.base import Access
+from connectors.transport import is_loopback
+from mapping.schema import OBJECTS, Policy
+
+#: Objects that are synchronised both ways, in run order.
+SYNCED: tuple[str, ...] = tuple(name for name in OBJECTS if name != "user")
+
+#: Keys of an `auth` block that hold secrets.
+SECRET_KEYS: frozenset[str] = frozenset(
+    {
+        "access_token",
+        "client_secret",
+        "password",
+        "private_key",
+        "refresh_token",
+        "security_token",
+    }
+)
+
+_REFERENCE = re.compile(r"\$\{(env|file):([^}]+)\}")
+
+
+class SettingsError(Exception):
+    """settings.yaml cannot be used. `problems` has one line per fault, with file and line."""
+
+    def __init__(self, problems: Sequence[str]) -> None:
+        super().__init__("\n".join(problems))
+        self.problems = tuple(problems)
+
+
+def _zone(name: str) -> str:
+    try:
+        ZoneInfo(name)
+    except (ZoneInfoNotFoundError, ValueError) as error:
+        raise ValueError(f"{name!r} is no time zone; write one like Asia/Bangkok") from error
+    return name
+
+
+Zone = Annotated[str, AfterValidator(_zone)]
+Currency = Annotated[str, Field(pattern=r"^[A-Z]{3}$")]
+
+
+class _Model(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Hub(_Model):
+    """What concerns the hub as a whole."""
+
+    store: str = Field("sqlite:///concord.db", description="Where the hub keeps its tables.")
+    time_zone: Zone = Field("UTC", description="Zone of schedules and of reporting periods.")
+    currency: Currency = Field("USD", description="Reporting currency, ISO 4217.")
+    region: str = Field(
+        "", description="Region of phone numbers without a country code, ISO 3166 alpha-2."
+    )
+    mappings: str = Field(
+        "", description="Folder with mapping documents that replace shipped ones."
+    )
+
+
+class ConnectionSettings(_Model):
+    """One account of one vendor."""
+
+    vendor: Literal["salesforce", "hubspot", "zoho"] = Field(description="Whose product it is.")
+    url: str = Field("", description="The account's address; empty for the vendor's own.")
+    auth: dict[str, str] = Field(description="Credentials; secrets as ${env:…} or ${file:…}.")
+    sandbox: bool = Field(False, description="True for Concord's own sandboxes on this machine.")
+    region: str = Field("", description="Region of phone numbers, where it differs from the hub's.")
+    objects: tuple[str, ...] = Field(
+        SYNCED, description="Which objects this account takes part in."
+    )
+    options: dict[str, str] = Field(
+        default_factory=dict, description="Vendor-specific settings, e.g. api_version."
+    )
+
+    @model_validator(mode="after")
+    def _check(self) -> ConnectionSettings:
+        for name in self.objects:
+            if name not in SYNCED:
+                raise ValueError(f"objects: {name!r} is none of {', '.join(SYNCED)}")
+        if self.sandbox and not is_loopback(self.url):
+            raise ValueError("sandbox: true is only for addresses on this machine")
+        if not self.sandbox:
+            for key in SECRET_KEYS & self.auth.keys():
+                if not _REFERENCE.fullmatch(self.auth[key]):
+                    raise ValueError(
+                        f"auth.{key} holds a literal secret; put it into the environment or a "
+                        f"file and write ${{env:NAME}} or ${{file:PATH}} here"
+                    )
+        return self
+
+
+class Near(_Model):
+    """How far apart two values may be for a rule to hold; a missing value never objects."""
+
+    field: str = Field(description="The field compared.")
+    days: float | None = Field(None, ge=0, description="Most days between two dates or instants.")
+    share: float | None = Field(None, ge=0, description="Largest relative difference of numbers.")
+
+
+class RuleSettings(_Model):
+    """One matching rule: records with the same key for all of `on` are one entity."""
+
+    on: tuple[str, ...] = Field(min_length=1, description="Fields or derived keys that must agree.")
+    near: tuple[Near, ...] = Field((), description="Further fields that must be close.")
+
+    @property
+    def name(self) -> str:
+        """How links and reports call the rule."""
+        return "+".join(self.on)
+
+
+class FieldSettings(_Model):
+    """Who decides about one field."""
+
+    policy: Policy | None = Field(None, description="Merge policy; the schema's if left out.")
+    priority: tuple[str, ...] = Field(
+        (), description="Order of connections; the object's if empty."
+    )
+
+
+class Limits(_Model):
+    """The blast radius of one run: past it the run is held and writes nothing."""
+
+    create: int = Field(1000, ge=0, description="Most records created in one connection.")
+    update: int = Field(5000, ge=0, description="Most records updated in one connection.")
+    archive: int = Field(100, ge=0, description="Most records archived in one connection.")
+
+
+class CreateIn(_Model):
+    """Where entities that have no record yet get one."""
+
+    connection: str = Field(description="The connection.")
+    when: dict[str, str | bool | int | None] = Field(
+        default_factory=dict, description="Only entities whose fields have these values."
+    )
+
+
+def _create_in(value: Any) -> Any:
+    if isinstance(value, list | tuple):
+        return [{"connection": v} if isinstance(v, str) else v for v in value]
+    return value
+
+
+class ObjectSettings(_Model):
+    """How one object is reconciled."""
+
+    match: tuple[RuleSettings, ...] = Field((), description="Matching rules, strongest first.")
+    priority: tuple[str, ...] = Field((), description="Connections, most trusted first.")
+    policy: Policy | None = Field(None, description="Policy for fields without their own.")
+    fields: dict[str, FieldSettings] = Field(default_factory=dict, description="Per field.")
+    create_in: tuple[CreateIn, ...] = Field((), description="Connections that get missing records.")
+    deletes: Literal["unlink", "archive", "ignore"] = Field(
+        "unlink", description="What a delete in one connection means for the others."
+    )
+    key_limit: int = Field(
+        20, ge=2, description="A key shared by more records than this links nobody."
+    )
+    limits: Limits = Field(default_factory=Limits, description="Blast radius.")
+
+    @model_validator(mode="before")
+    @classmethod
+    def _short_forms(cls, data: Any) -> Any:
+        if isinstance(data, dict):
+            data = dict(data)
+            if "create_in" in data:
+                data["create_in"] = _create_in(data["create_in"])
+            if isinstance(data.get("match"), list | tuple):
+                data["match"] = [
+                    {"on": rule.split("+")} if isinstance(rule, str) else rule
+                    for rule in data["match"]
+                ]
+            if isinstance(data.get("fields"), dict):
+                data["fields"] = {
+                    name: {"policy": rule} if isinstance(rule, str) else rule
+                    for name, rule in data["fields"].items()
+                }
+        return data
+
+
+class ScheduleSettings(_Model):
+    """When `concord serve` does what. Cron expressions have five parts."""
+
+    reconcile_minutes: float = Field(5, gt=0, description="Minutes between two runs.")
+    full: str = Field("0 2 * * 0", description="Cron of full runs, which re-read everything.")
+    kpis: str = Field("0 6 * * *", description="Cron of KPI computations.")
+    time_zone: Zone | None = Field(None, description="Zone of the crons; the hub's if left out.")
+
+
+class Target(_Model):
+    """What a KPI should reach."""
+
+    target: Decimal | None = Field(None, description="The value aimed at.")
+    direction: Literal["up", "down"] = Field("up", description="Whether more or less is better.")
+    change: str | None = Field(None, description="Aimed change per period, e.g. +5%.")
+    per: Literal["month", "quarter", "year"] | None = Field(None, description="Period of `change`.")
+
+
+class KpiSettings(_Model):
+    """What KPIs are computed over."""
+
+    period: Literal["month", "quarter", "year", "all"] = Field("all", description="Period.")
+    active_days: int = Field(365, gt=0, description="A customer is active this long after a win.")
+    targets: dict[str, Target] = Field(default_factory=dict, description="By KPI id.")
+
+
+class Rate(_Model):
+    """Units of the reporting currency that one unit of `currency` is worth from a day on."""
+
+    currency: Currency = Field(description="ISO 4217.")
+    rate: Decimal = Field(gt=0, description="Reporting currency per unit.")
+    from_date: date = Field(date(2000, 1, 1), description="First day it applies.")
+
+
+class Settings(_Model):
+    """The whole file."""
+
+    hub: Hub = Field(default_factory=Hub)
+    connections: dict[str, ConnectionSettings] = Field(min_length=1)
+    objects: dict[str, ObjectSettings] = Field(default_factory=dict)
+    schedule: ScheduleSettings = Field(default_factory=ScheduleSettings)
+    kpis: KpiSettings = Field(default_factory=KpiSettings)
+    rates: tuple[Rate, ...] = Field(())
+
+    @model_validator(mode="after")
+    def _cross_check(self) -> Settings:
+        faults = []
+        for name, object in self.objects.items():
+            if name not in SYNCED:
+                faults.append(f"objects.{name}: there is no such object; {', '.join(SYNCED)}")
+                continue
+            known = OBJECTS[name].fields
+            named = [*object.priority, *(c.connection for c in object.create_in)]
+            for field, rule in object.fields.items():
+                named += rule.priority
+                if field not in known:
+                    faults.append(f"objects.{name}.fields.{field}: no such field")
+            faults += [
+                f"objects.{name}: there is no connection {connection!r}"
+                for connection in sorted(set(named) - self.connections.keys())
+            ]
+        if faults:
+            raise ValueError("; ".join(faults))
+        return self
+
+    def object(self, name: str) -> ObjectSettings:
+        """Settings of one object, defaults where the file says nothing."""
+        return self.objects.get(name, ObjectSettings())
+
+    def region_of(self, connection: str) -> str:
+        """Default phone region of a connection."""
+        return self.connections[connection].region or self.hub.region
+
+
+def load(path: Path | str) -> Settings:
+    """Read and check settings.yaml.
+
+    Raises:
+        SettingsError: unreadable, or with faults; all of them are named.
+    """
+    path = Path(path)
+    try:
+        text = path.read_text(encoding="utf-8")
+    except OSError as error:
+        raise SettingsError(
+            [f"{path}: {error.strerror or error}; `concord init` writes one"]
+        ) from error
+    return parse(text, str(path))
+
+
+def parse(text: str, name: str = "settings.yaml") -> Settings:
+    """Check the text of a settings file; `name` stands in messages.
+
+    Raises:
+        SettingsError: as `load`.
+    """
+    try:
+        tree = yaml.compose(text, Loader=yaml.SafeLoader)
+        data = yaml.safe_load(text)
+    except yaml.YAMLError as error:
+        mark = getattr(error, "problem_mark", None)
+        line = f":{mark.line + 1}" if mark else ""
+        raise SettingsError([f"{name}{line}: {getattr(error, 'problem', error)}"]) from error
+    try:
+        return Settings.model_validate(data if data is not None else {})
+    except ValidationError as error:
+        problems = [
+            f"{name}:{_line(tree, fault['loc'])}: "
+            f"{'.'.join(str(part) for part in fault['loc']) or 'settings'}: "
+            f"{fault['msg'].removeprefix('Value error, ')}"
+            for fault in error.errors(include_input=False, include_url=False)
+        ]
+        raise SettingsError(problems) from error
+
+
+def _line(node: yaml.Node | None, path: Sequence[str | int]) -> int:
+    """The line of the deepest node on `path`, from 1."""
+    line = 1
+    for part in path:
+        if node is None:
+            break
+        line = node.start_mark.line + 1
+        if isinstance(node, yaml.MappingNode):
+            found = [(k, v) for k, v in node.value if k.value == str(part)]
+            if not found:
+                break
+            line, node = found[0][0].start_mark.line + 1, found[0][1]
+        elif isinstance(node, yaml.SequenceNode) and isinstance(part, int):
+            if part >= len(node.value):
+                break
+            node = node.value[part]
+            line = node.start_mark.line + 1
+        else:
+            break
+    return line
+
+
+def resolve(text: str, base: Path, environment: Mapping[str, str] | None = None) -> str:
+    """A setting with its ``${env:…}`` and ``${file:…}`` references replaced.
+
+    Raises:
+        SettingsError: the variable or file does not exist; the value is never shown.
+    """
+    variables = os.environ if environment is None else environment
+
+    def replace(match: re.Match[str]) -> str:
+        kind, name = match.groups()
+        if kind == "env":
+            if name not in variables:
+                raise SettingsError([f"the environment has no variable {name}; set it first"])
+            return variables[name]
+        try:
+            return (base / name).expanduser().read_text(encoding="utf-8").strip()
+        except OSError as error:
+            raise SettingsError([f"secret file {name}: {error.strerror}"]) from error
+
+    return _REFERENCE.sub(replace, text)
+
+
+def access(
+    settings: Settings, name: str, base: Path, environment: Mapping[str, str] | None = None
+) -> Access:
+    """How to reach a connection, secrets resolved.
+
+    Raises:
+        SettingsError: a reference cannot be resolved.
+    """
+    connection = settings.connections[name]
+    assert connection.vendor in VENDORS
+    return Access(
+        connection=name,
+        url=resolve(connection.url, base, environment),
+        auth={k: resolve(v, base, environment) for k, v in connection.auth.items()},
+        sandbox=connection.sandbox,
+        options=connection.options,
+    )
