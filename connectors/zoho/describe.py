@@ -97,7 +97,16 @@ class Describer:
         Raises:
             Misconfigured: the account has no such module.
         """
-        answer = self._client.get("settings/fields", {"module": object})
+        try:
+            answer = self._client.get("settings/fields", {"module": object})
+        except Misconfigured as error:
+            raise Misconfigured(
+                f"{self._client.connection}: the account has no module {object}",
+                connection=error.connection,
+                words=error.words,
+                code=error.code,
+                status=error.status,
+            ) from error
         fields = [_field(raw) for raw in answer.rows("fields")]
         if not fields:
             raise Misconfigured(

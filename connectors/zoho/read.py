@@ -25,7 +25,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from connectors.base import NativeType, Page, Record
-from connectors.errors import Bug, Invalid, Misconfigured
+from connectors.errors import Bug, ConnectorError, Invalid, Misconfigured
 from connectors.zoho import errors
 from connectors.zoho.client import Answer, Client
 from connectors.zoho.describe import Describer
@@ -133,7 +133,7 @@ class Reader:
         while True:
             try:
                 answer = self._client.get(object, params)
-            except errors.ConnectorError as error:
+            except ConnectorError as error:
                 if error.code not in errors.PAGING_CODES:
                     raise
                 yield from self._windows(object, fields, chunks, cursor, expected)
@@ -256,8 +256,10 @@ class Reader:
 
     def fetch(self, object: str, ids: Sequence[str], fields: Sequence[str]) -> list[Record]:
         """See `connectors.base.Connector.fetch`."""
-        chunks = self._chunks(object, fields)
         wanted = list(dict.fromkeys(ids))
+        if not wanted:
+            return []
+        chunks = self._chunks(object, fields)
         found: list[Record] = []
         for part in _parts(wanted, IDS):
             rows, at = self._by_ids(object, part, chunks[0])
@@ -299,6 +301,8 @@ class Reader:
         """See `connectors.base.Connector.find`. COQL reads the records; Zoho's search would
         read an index that lags."""
         wanted = [value for value in dict.fromkeys(values) if value != ""]
+        if not wanted:
+            return []
         if field == "id":
             return [r for r in self.fetch(object, wanted, fields) if not r.deleted]
         info = self._describer.known(object).fields.get(field)

@@ -258,9 +258,12 @@ class Settings:
     def fields(self, request: Request, version: str) -> Response:
         """``GET /settings/fields?module=``."""
         module = self._module(request.args.get("module", ""))
-        return reply(
-            {"fields": [self._field(module, spec, version) for spec in module.fields.values()]}
-        )
+        shown = [
+            self._field(module, spec, version)
+            for spec in module.fields.values()
+            if version != "v2" or spec.api_name != "id"
+        ]
+        return reply({"fields": shown})
 
     def field(self, request: Request, id: str, version: str) -> Response:
         """``GET /settings/fields/{id}?module=``."""
