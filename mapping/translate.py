@@ -105,6 +105,10 @@ class Translator:
         for spec, field in read:
             yield spec.name, field.native
 
+    def fields_of(self, native: str) -> list[str]:
+        """The common fields that are kept in a native one."""
+        return [name for name, field in self.document.fields.items() if field.native == native]
+
     def to_fields(self, record: Record) -> tuple[Fields, list[FieldProblem]]:
         """The record's fields, references as native ids; and what could not be translated.
 
