@@ -161,9 +161,8 @@ class Reader:
     ) -> Iterator[Page]:
         while True:
             after = cursor.after[0] if cursor.after else "0"
-            answer = self._client.coql(
-                f"select {', '.join(chunks[0])} from {object} where id > {quote(after)} "
-                f"order by id limit {COQL_PAGE}"
+            answer = self._select(
+                object, fields, chunks, f"id > {quote(after)} order by id limit {COQL_PAGE}"
             )
             rows = answer.rows()
             if rows:
@@ -201,9 +200,11 @@ class Reader:
                 where = (
                     f"((Modified_Time > {stamp}) or ((Modified_Time = {stamp}) and (id > {id})))"
                 )
-            answer = self._client.coql(
-                f"select {', '.join(chunks[0])} from {object} where {where} "
-                f"order by Modified_Time, id limit {COQL_PAGE}"
+            answer = self._select(
+                object,
+                fields,
+                chunks,
+                f"{where} order by Modified_Time, id limit {COQL_PAGE}",
             )
             rows = answer.rows()
             after: tuple[str, ...] = ()
@@ -322,10 +323,12 @@ class Reader:
             listed = ", ".join(part if bare else [quote(value) for value in part])
             after = "0"
             while True:
-                answer = self._client.coql(
-                    f"select {', '.join(chunks[0])} from {object} where "
+                answer = self._select(
+                    object,
+                    fields,
+                    chunks,
                     f"(({field} in ({listed})) and (id > {quote(after)})) "
-                    f"order by id limit {COQL_PAGE}"
+                    f"order by id limit {COQL_PAGE}",
                 )
                 rows = answer.rows()
                 found += self._records(object, fields, chunks, rows)
@@ -347,6 +350,28 @@ class Reader:
         ]
         parts = _parts(asked, _FIELDS) or [[]]
         return [[*STAMPS, *part] for part in parts]
+
+    def _select(
+        self, object: str, fields: Sequence[str], chunks: list[list[str]], rest: str
+    ) -> Answer:
+        """The first chunk's fields by COQL.
+
+        COQL refuses a query for one unknown column. A field may have been renamed, or hidden
+        from us, since the fields were last read: they are read anew, and `chunks` changed in
+        place, before that is an error.
+        """
+        while True:
+            names = ", ".join(chunks[0])
+            try:
+                return self._client.coql(f"select {names} from {object} where {rest}")
+            except Misconfigured as error:
+                if error.code != "INVALID_QUERY":
+                    raise
+                self._describer.describe(object)
+                fresh = self._chunks(object, fields)
+                if fresh == chunks:
+                    raise
+                chunks[:] = fresh
 
     def _records(
         self, object: str, fields: Sequence[str], chunks: list[list[str]], rows: list[Any]

@@ -59,6 +59,8 @@ class FieldSpec:
     module: str = ""
     decimal_place: int | None = None
     id: str = ""
+    hidden: bool = False
+    """The API user may not see it."""
 
     @property
     def json_type(self) -> str:

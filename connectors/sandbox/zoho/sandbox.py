@@ -135,7 +135,7 @@ class Sandbox:
             case ("POST", "settings", "fields"):
                 return made.create_fields(request)
             case ("GET", "settings", "layouts"):
-                return made.layouts(request)
+                return made.layouts(request, version)
             case ("GET", "settings", "related_lists"):
                 return made.related_lists(request)
             case ("GET", "settings", "pipeline"):
@@ -276,6 +276,10 @@ class Sandbox:
             "client_secret": self.tokens.client_secret,
             "refresh_token": self.tokens.refresh_token,
         }
+
+    def hide(self, object: str, field: str) -> None:
+        """Take the permission on a field from the API user."""
+        self._module(object).fields[field].hidden = True
 
     @property
     def api_user(self) -> str:

@@ -181,7 +181,7 @@ class Settings:
             "modified_time": None,
         }
 
-    def layouts(self, request: Request) -> Response:
+    def layouts(self, request: Request, version: str) -> Response:
         """``GET /settings/layouts?module=``."""
         module = self._module(request.args.get("module", ""))
         layout = {
@@ -197,7 +197,7 @@ class Settings:
                     "name": f"{module.singular} Information",
                     "display_label": f"{module.singular} Information",
                     "sequence_number": 1,
-                    "fields": [self._field(module, spec, "v8") for spec in module.fields.values()],
+                    "fields": self._fields(module, version),
                 }
             ],
         }
@@ -258,12 +258,15 @@ class Settings:
     def fields(self, request: Request, version: str) -> Response:
         """``GET /settings/fields?module=``."""
         module = self._module(request.args.get("module", ""))
-        shown = [
+        return reply({"fields": self._fields(module, version)})
+
+    def _fields(self, module: ModuleSpec, version: str) -> list[dict[str, Any]]:
+        """What our user sees; v2 does not list the id."""
+        return [
             self._field(module, spec, version)
             for spec in module.fields.values()
-            if version != "v2" or spec.api_name != "id"
+            if not spec.hidden and (version != "v2" or spec.api_name != "id")
         ]
-        return reply({"fields": shown})
 
     def field(self, request: Request, id: str, version: str) -> Response:
         """``GET /settings/fields/{id}?module=``."""

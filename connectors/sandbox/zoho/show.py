@@ -15,8 +15,12 @@ def records(
     store: Store, module: ModuleSpec, rows: Sequence[Mapping[str, Any]], names: Iterable[str] | None
 ) -> list[dict[str, Any]]:
     """The rows with the named fields (all of them for None), lookups with their names."""
-    wanted = list(module.fields) if names is None else [n for n in names if n in module.fields]
-    specs = [module.fields[name] for name in wanted if name != "id"]
+    asked = module.fields if names is None else dict.fromkeys(names)
+    specs = [
+        spec
+        for spec in (module.fields.get(name) for name in asked)
+        if spec is not None and not spec.hidden and spec.api_name != "id"
+    ]
     linked: dict[str, dict[str, dict[str, Any]]] = {}
     for target in {spec.module for spec in specs if spec.is_lookup}:
         ids = (

@@ -59,7 +59,7 @@ class Compiler:
             lookup = self._module.fields.get(path.through)
             target = self._store.module(lookup.module) if lookup and lookup.is_lookup else None
             found = target.fields.get(path.field) if target else None
-        if found is None:
+        if found is None or found.hidden:
             raise UnknownField(str(path))
         return found
 

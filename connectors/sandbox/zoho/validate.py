@@ -51,7 +51,7 @@ class Validator:
         made: dict[str, Any] = {}
         for name, value in item.items():
             spec = self._module.fields.get(name)
-            if spec is None or spec.read_only:
+            if spec is None or spec.read_only or spec.hidden:
                 continue
             made[name] = self._value(spec, value)
         for spec in self._module.fields.values():
