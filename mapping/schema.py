@@ -202,15 +202,18 @@ TICKET = _object(
     "ticket", "tickets", "subject",
     Field("subject", Kind.TEXT, "Subject"),
     Field("description", Kind.TEXT, "Description", policy=Policy.LONGEST),
-    Field("status", Kind.CHOICE, "Status", choices=TICKET_STATUSES),
+    Field("status", Kind.CHOICE, "Status", choices=TICKET_STATUSES, group="status"),
     Field("priority", Kind.CHOICE, "Priority", choices=("low", "medium", "high", "urgent")),
     Field("rating", Kind.INTEGER, "Satisfaction (1 to 5)"),
-    Field("closed_at", Kind.INSTANT, "Closed at"),
+    Field("closed_at", Kind.INSTANT, "Closed at", group="status"),
     Field("company", Kind.REFERENCE, "Company", target="company"),
     Field("contacts", Kind.REFERENCES, "Contacts", target="contact", policy=Policy.UNION),
     _OWNER,
     _CREATED,
 )  # fmt: skip
+
+#: Groups of which a fuller version beats an emptier one when records are first linked.
+FULLER_FIRST: frozenset[str] = frozenset({"address"})
 
 #: Groups whose fields vendors change together: writing one of them writes all.
 WRITTEN_TOGETHER: frozenset[str] = frozenset({"stage"})

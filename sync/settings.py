@@ -120,15 +120,17 @@ class Near(_Model):
 
 
 class RuleSettings(_Model):
-    """One matching rule: records with the same key for all of `on` are one entity."""
+    """One matching rule: records with the same value for all of `keys` are one entity."""
 
-    on: tuple[str, ...] = Field(min_length=1, description="Fields or derived keys that must agree.")
+    keys: tuple[str, ...] = Field(
+        min_length=1, description="Fields or derived keys that must agree."
+    )
     near: tuple[Near, ...] = Field((), description="Further fields that must be close.")
 
     @property
     def name(self) -> str:
         """How links and reports call the rule."""
-        return "+".join(self.on)
+        return "+".join(self.keys)
 
 
 class FieldSettings(_Model):
@@ -188,7 +190,7 @@ class ObjectSettings(_Model):
                 data["create_in"] = _create_in(data["create_in"])
             if isinstance(data.get("match"), list | tuple):
                 data["match"] = [
-                    {"on": rule.split("+")} if isinstance(rule, str) else rule
+                    {"keys": rule.split("+")} if isinstance(rule, str) else rule
                     for rule in data["match"]
                 ]
             if isinstance(data.get("fields"), dict):

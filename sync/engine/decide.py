@@ -8,9 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-from mapping.catalog_stages import status_of_stage
-
 from mapping.schema import OBJECTS, Fields
+from mapping.stages import load_stages
 from sync.engine import references
 from sync.engine.gone import bury
 from sync.engine.keys import keys_of, surname_of
@@ -18,7 +17,15 @@ from sync.engine.match import Candidate, Near, Rule, match
 from sync.engine.merge import merge
 from sync.engine.plan import Planned, plan
 from sync.engine.wiring import Wiring
-from sync.model import Decision, Disagreement, Member, Merged, Place, Replica
+from sync.model import (
+    Decision,
+    Disagreement,
+    Member,
+    Merged,
+    Place,
+    Replica,
+    entity_id,
+)
 from sync.settings import RuleSettings
 from sync.store import books, entities, queues, replicas
 from sync.store.database import chunks
@@ -27,7 +34,7 @@ from sync.store.database import chunks
 BATCH = 250
 
 #: Users are one if their e-mail is; there is nothing to choose.
-_USER_RULES = (RuleSettings(on=("email",)),)
+_USER_RULES = (RuleSettings(keys=("email",)),)
 
 
 def decide(wiring: Wiring, object: str) -> None:
@@ -59,11 +66,11 @@ def _place(wiring: Wiring, object: str, live: Sequence[Replica]) -> set[str]:
             rule.name,
             tuple(Near(near.field, near.days, near.share) for near in rule.near),
             names_people=not {"last_name", "first_name"} <= schema.fields.keys()
-            or bool({"last_name", "full_name", "first_name"} & set(rule.on)),
+            or bool({"last_name", "full_name", "first_name"} & set(rule.keys)),
         )
         for rule in chosen
     ]
-    parts = {rule.name: rule.on for rule in chosen}
+    parts = {rule.name: rule.keys for rule in chosen}
     fresh = _candidates(wiring, object, live, parts)
     replicas.save_keys(session, object, {c.place: c.keys for c in fresh})
     unlinked = [c for c in fresh if c.entity is None]
@@ -103,8 +110,6 @@ def _place(wiring: Wiring, object: str, live: Sequence[Replica]) -> set[str]:
 
 
 def _possible_ids(object: str, unlinked: Iterable[Candidate]) -> set[str]:
-    from sync.model import entity_id
-
     return {entity_id(object, c.place, attempt) for c in unlinked for attempt in range(8)}
 
 
@@ -231,10 +236,13 @@ def _close_conflicts(
 def _compute(
     object: str, outcomes: dict[str, tuple[entities.Entity, Merged, list[Member]]]
 ) -> None:
-    """Set the fields the hub derives: a deal's status and its stage's usual probability."""
+    """Set the fields the hub derives: a deal's status follows its stage."""
+    if object != "deal":
+        return
+    stages = load_stages()
     for _, merged, _ in outcomes.values():
-        if object == "deal":
-            merged.fields["status"] = status_of_stage(merged.fields.get("stage"))
+        stage = stages.get(str(merged.fields.get("stage")))
+        merged.fields["status"] = stage.status if stage else None
 
 
 def _store(

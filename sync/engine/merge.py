@@ -2,14 +2,14 @@
 
 Fields of one group (an address, amount and currency) are decided as one. For each group:
 
-========================= ======================================================
+========================= ==========================================================
 members say               outcome
-========================= ======================================================
+========================= ==========================================================
 nothing new               kept
 one new value             taken
 several new values        the policy decides; ``manual`` keeps and asks a person
-a first value (new link)  filled beats empty, fuller beats emptier, then the policy
-========================= ======================================================
+a first value (new link)  filled beats empty, a fuller address a barer one, then the policy
+========================= ==========================================================
 
 `union`, `restrictive` and `oldest` look at all members and never disagree.
 """
@@ -20,7 +20,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from mapping.schema import Field, Fields, FieldValue, Kind, ObjectSchema, Policy
+from mapping.schema import FULLER_FIRST, Field, Fields, FieldValue, Kind, ObjectSchema, Policy
 from sync.model import NEVER, Decision, Disagreement, Member, Merged, Place
 
 #: Whether two canonical values of a kind mean the same.
@@ -243,7 +243,7 @@ class _Merger:
 
         def key(candidate: _Candidate) -> tuple[object, ...]:
             filled = sum(value is not None for value in candidate.values.values())
-            fuller = -filled if first_link and len(group) > 1 else 0
+            fuller = -filled if first_link and group[0].group in FULLER_FIRST else 0
             newest = -candidate.at.timestamp()
             place = candidate.place or Place("", "")
             if policy is Policy.PRIORITY:
