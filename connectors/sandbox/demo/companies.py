@@ -36,6 +36,14 @@ class Company:
     owner: str
     created: datetime
 
+    @property
+    def short(self) -> str:
+        """Its name cut short: Blue Mesa Hotels -> BM HOTELS, Ashdown Hotels -> ASHD HOTELS."""
+        words = self.core.latin.upper().replace("&", "").split()
+        kept = 2 if len(words) > 2 else 1
+        head = "".join(word[0] for word in words[:kept]) if kept == 2 else words[0][:4]
+        return " ".join([head, *words[kept:]])
+
 
 @dataclass(frozen=True, slots=True)
 class CompanyView:
@@ -156,9 +164,11 @@ def make_companies(
         country = chance.choices(COUNTRIES, weights)[0]
         core, industry = _core(chance, country, names)
         if number % 50 == 0:
-            twin = next((c for c in made if c.country.code in ("US", "GB", "FR", "DE")), made[0])
-            country = BY_CODE["GB" if twin.country.code != "GB" else "US"]
-            core, industry = twin.core, twin.industry
+            twin = chance.choice([c for c in made if c.country.code not in _NATIVE_FORMS] or made)
+            abroad = BY_CODE["US" if twin.country.code == "GB" else "GB"]
+            if f"{abroad.code} {twin.core.latin}" not in names:
+                names.add(f"{abroad.code} {twin.core.latin}")
+                country, core, industry = abroad, twin.core, twin.industry
         domain = f"{slug(core.latin)}.{chance.choice(country.top_level)}"
         while domain in domains:
             domain = f"{slug(core.latin)}{chance.randint(2, 99999)}.{country.top_level[0]}"
@@ -168,7 +178,7 @@ def make_companies(
             Company(
                 key=f"company-{number:05d}",
                 vendors=vendors,
-                anchor=chance.choices(("domain", "name", ""), (80, 17, 3))[0],
+                anchor=chance.choices(("domain", "name", ""), (78, 16, 6))[0],
                 core=core,
                 country=country,
                 city=city,
@@ -200,7 +210,7 @@ def written_name(chance: Chance, company: Company, *, free: bool) -> str:
     if free and latin_country and chance.sometimes(0.15):
         return plain(core.native)
     if free and chance.sometimes(0.12):
-        return core.latin.rsplit(" ", 1)[0].upper()
+        return company.short
     written = core.native if latin_country else core.latin
     formed = chance.choice(_FORMS[code]).format(written)
     return chance.choice([formed, formed, formed, written, written.upper(), formed.upper()])

@@ -135,6 +135,7 @@ def make_people(
     roster, addresses = _Roster(), set[str]()
     groups = group_by_vendors([company.vendors for company in companies])
     weights = [country.weight for country in COUNTRIES]
+    shared = {c.key: f"{chance.choice(_ROLES)}@{c.domain}" for c in companies[::6]}
     made: list[Person] = []
     for number, vendors in enumerate(memberships(chance, least, OVERLAPPING), start=1):
         place = None if chance.sometimes(0.12) else pick_wide(chance, groups, vendors)
@@ -151,11 +152,12 @@ def make_people(
         whole = company is not None and set(vendors) <= set(company.vendors)
         city = company.city if company and chance.sometimes(0.8) else chance.choice(country.cities)
         title, old_title = chance.choice(_TITLES)
+        role_email = shared.get(where, "") if chance.sometimes(0.5) else ""
         made.append(
             Person(
                 key=f"contact-{number:06d}",
                 vendors=vendors,
-                anchor=_anchor(chance, whole),
+                anchor=_anchor(chance, whole, role_email),
                 first=first,
                 last=last,
                 country=country,
@@ -165,11 +167,7 @@ def make_people(
                 company=company,
                 email=email,
                 other_email=_address(chance, first, last, None, country, addresses),
-                role_email=(
-                    f"{chance.choice(_ROLES)}@{company.domain}"
-                    if company and chance.sometimes(0.06)
-                    else ""
-                ),
+                role_email=role_email,
                 mobile=numbers.next(country, fixed=False),
                 phone=(
                     company.switchboard
@@ -188,10 +186,12 @@ def make_people(
     return made
 
 
-def _anchor(chance: Chance, whole: bool) -> str:
+def _anchor(chance: Chance, whole: bool, role_email: str) -> str:
+    if role_email:
+        return chance.choice(("phone", "company")) if whole else "phone"
     if whole:
-        return chance.choices(("email", "phone", "company", ""), (75, 15, 7, 3))[0]
-    return chance.choices(("email", "phone", ""), (80, 17, 3))[0]
+        return chance.choices(("email", "phone", "company", ""), (73, 14, 7, 6))[0]
+    return chance.choices(("email", "phone", ""), (78, 16, 6))[0]
 
 
 def _address(
@@ -222,8 +222,9 @@ def contact_views(seed: int, calendar: Calendar, person: Person) -> list[tuple[s
     chance = Chance(seed, f"views/{person.key}")
     many = len(person.vendors) > 1
     stale = chance.choice(person.vendors) if many and chance.sometimes(0.3) else ""
-    # Two scripts for one person only where the same e-mail tells that it is one person.
-    mixed = person.anchor == "email" and chance.sometimes(0.3)
+    # Two scripts for one person where the same e-mail tells that it is one person; and for
+    # the few whose records have nothing certain in common.
+    mixed = person.anchor == "" or (person.anchor == "email" and chance.sometimes(0.3))
     latin = chance.sometimes(0.35)
     shown = chance.choice(("mobile", "phone"))
     views = []
@@ -263,6 +264,9 @@ def _view(
         title = person.old_title
     elif chance.sometimes(0.3):
         titles = ((created, person.old_title), (modified, person.title))
+    last = spelling.person_name(chance, person.last, person.country.code, latin=latin)
+    if person.anchor == "" and chance.sometimes(0.4):
+        last = spelling.slip(chance, last)
     has_address = chance.sometimes(0.6)
     filled = chance.sometimes(0.85)
     return ContactView(
@@ -271,7 +275,7 @@ def _view(
         email=_kept_email(chance, person, vendor, known=known),
         first="" if chance.sometimes(0.02) and person.anchor == "email"
         else spelling.person_name(chance, person.first, person.country.code, latin=latin),
-        last=spelling.person_name(chance, person.last, person.country.code, latin=latin),
+        last=last,
         phone=spelling.phone(chance, person.phone, national=has_country) if has_phone else "",
         mobile=spelling.phone(chance, person.mobile, national=has_country) if has_mobile else "",
         title=title if filled else "",
@@ -301,7 +305,7 @@ def _kept_email(chance: Chance, person: Person, vendor: str, *, known: bool) -> 
     """The address an account has: the person's own, the shared mailbox, an older one, none."""
     if person.anchor == "email":
         return spelling.email(chance, person.email, vendor)
-    if person.role_email and known and chance.sometimes(0.6):
+    if person.role_email and known and chance.sometimes(0.75):
         return person.role_email
     if chance.sometimes(0.35):
         return spelling.email(chance, person.email, vendor)

@@ -97,6 +97,15 @@ def person_name(chance: Chance, name: Spelled, country: str, *, latin: bool) -> 
     return chance.choice([written.upper(), written.lower()])
 
 
+def slip(chance: Chance, text: str) -> str:
+    """The text with two neighbouring letters swapped, as hasty typing does."""
+    places = [at for at in range(len(text) - 1) if text[at].isalpha() and text[at + 1].isalpha()]
+    if not places:
+        return text
+    at = chance.choice(places)
+    return text[:at] + text[at + 1] + text[at] + text[at + 2 :]
+
+
 def country_text(chance: Chance, country: Country) -> str:
     """A country as an account has it: mostly its English name, sometimes a code."""
     return country.names[0] if chance.sometimes(0.75) else chance.choice(country.names)
