@@ -14,7 +14,9 @@ from connectors.sandbox.salesforce.store import Store
 from connectors.sandbox.salesforce.values import Row, Stored, ordered, parse_instant, scaled, stamp
 from connectors.sandbox.salesforce.wire import Refusal, Refusals
 
-_EMAIL = re.compile(r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~.-]+@[A-Za-z0-9-]+(\.[A-Za-z0-9-]+)*\.[A-Za-z]{2,}\Z")
+_EMAIL = re.compile(
+    r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~.-]+@[A-Za-z0-9-]+(\.[A-Za-z0-9-]+)*\.[A-Za-z]{2,}\Z"
+)
 
 
 def _unparsable(kind: str, value: Any) -> Refusal:

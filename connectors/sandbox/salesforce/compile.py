@@ -101,7 +101,9 @@ def _invalid(message: str) -> Refusal:
 class Compiler:
     """Compiles one query; joins are added as paths ask for them."""
 
-    def __init__(self, store: Store, query: Query, deleted: bool, child: Child | None = None) -> None:
+    def __init__(
+        self, store: Store, query: Query, deleted: bool, child: Child | None = None
+    ) -> None:
         name = child.object if child else query.object
         object = store.object(name)
         if object is None:
@@ -163,14 +165,21 @@ class Compiler:
             plan.children.append(self._subquery(item))
         elif isinstance(item, AllFields):
             if self.query.limit is None or self.query.limit > 200:
-                raise Refusal("MALFORMED_QUERY", "The SOQL FIELDS function must have a LIMIT of at most 200")
+                raise Refusal(
+                    "MALFORMED_QUERY", "The SOQL FIELDS function must have a LIMIT of at most 200"
+                )
             for made in plan.object.fields.values():
-                if not made.hidden and item.which in ("ALL", "CUSTOM" if made.custom else "STANDARD"):
+                if not made.hidden and item.which in (
+                    "ALL",
+                    "CUSTOM" if made.custom else "STANDARD",
+                ):
                     plan.columns.append(self._column(Path((made.name,))))
         elif isinstance(item, Function):
             if item.path is None:
                 plan.counts = len(self.query.items) == 1 and not self.query.group
-                plan.aggregates.append(Aggregate(item.alias or f"expr{number}", "COUNT(*)", None, "COUNT"))
+                plan.aggregates.append(
+                    Aggregate(item.alias or f"expr{number}", "COUNT(*)", None, "COUNT")
+                )
             else:
                 column = self._column(item.path)
                 names = [a.name for a in plan.aggregates if a.name.startswith("expr")]
@@ -263,7 +272,9 @@ class Compiler:
             sql = _function(condition.left, column.sql if column else "*")
             number = Decimal(value.text)
             is_count = condition.left.name.startswith("COUNT") or column is None
-            binds.append(int(number) if is_count or column is None else scaled(number, column.field.scale))
+            binds.append(
+                int(number) if is_count or column is None else scaled(number, column.field.scale)
+            )
             return f"{sql} {operator} ?"
         column = self._column(condition.left)
         made, sql = column.field, column.sql
@@ -274,7 +285,9 @@ class Compiler:
             return f"{sql} IS {'NOT ' if operator == '!=' else ''}NULL"
         if operator == "LIKE":
             if made.type in _KINDS or made.type in ("id", "reference"):
-                raise Refusal("INVALID_QUERY_FILTER_OPERATOR", f"invalid operator on {made.type} field")
+                raise Refusal(
+                    "INVALID_QUERY_FILTER_OPERATOR", f"invalid operator on {made.type} field"
+                )
             binds.append(value.text)
             return f"soql_like(?, {sql})"
         if value.kind == "relative":
@@ -312,7 +325,8 @@ class Compiler:
     ) -> str:
         if column.field.type != "multipicklist":
             raise Refusal(
-                "INVALID_QUERY_FILTER_OPERATOR", "includes and excludes need a multi-select picklist"
+                "INVALID_QUERY_FILTER_OPERATOR",
+                "includes and excludes need a multi-select picklist",
             )
         tests = []
         for value in values:
@@ -331,7 +345,9 @@ class Compiler:
     def _bind(self, made: Field, value: Literal_) -> Any:
         wanted = _KINDS.get(made.type, ("string",))
         if value.kind not in wanted:
-            quoted = "should not be enclosed in quotes" if value.kind == "string" else "must be quoted"
+            quoted = (
+                "should not be enclosed in quotes" if value.kind == "string" else "must be quoted"
+            )
             raise _invalid(
                 f"value of filter criterion for field '{made.name}' must be of type {made.type} "
                 f"and {quoted}"

@@ -115,7 +115,9 @@ class Collections:
         for id in ids:
             row = self._store.row(object, id)
             gone = row is None or row["IsDeleted"]
-            found.append(None if gone or row is None else self._rows.shown(object, row, base, fields))
+            found.append(
+                None if gone or row is None else self._rows.shown(object, row, base, fields)
+            )
         return found
 
     def _each(
@@ -124,7 +126,8 @@ class Collections:
         records = listed(body, "records")
         if len(records) > RECORDS:
             raise Refusal(
-                "EXCEEDED_MAX_SIZE_REQUEST", f"record limit reached. cannot submit more than {RECORDS} records into this call"
+                "EXCEEDED_MAX_SIZE_REQUEST",
+                f"record limit reached. cannot submit more than {RECORDS} records into this call",
             )
         all_or_none = bool(body.get("allOrNone"))
         results: list[dict[str, Any]] = []

@@ -16,7 +16,9 @@ def to18(id: str) -> str:
     base = id[:15]
     checks = ""
     for part in (base[0:5], base[5:10], base[10:15]):
-        bits = sum(1 << place for place, sign in enumerate(part) if sign.isascii() and sign.isupper())
+        bits = sum(
+            1 << place for place, sign in enumerate(part) if sign.isascii() and sign.isupper()
+        )
         checks += _CHECKS[bits]
     return base + checks
 

@@ -43,7 +43,9 @@ class Sessions:
 
     def open(self) -> str:
         """A new token."""
-        body = "".join(self._random.choices("ABCDEFGHJKMNPQRSTUVWXYZabcdefghjkmnpqrstuvwxyz._", k=60))
+        body = "".join(
+            self._random.choices("ABCDEFGHJKMNPQRSTUVWXYZabcdefghjkmnpqrstuvwxyz._", k=60)
+        )
         token = f"{self._store.organization[:15]}!AQ{body}"
         self._tokens[token] = self._store.clock.now()
         return token

@@ -66,7 +66,13 @@ class Rest:
         return f"api-usage={self.used}/{self.calls}"
 
     def answer(
-        self, method: str, base: str, path: str, args: Mapping[str, str], body: Any, options: str = ""
+        self,
+        method: str,
+        base: str,
+        path: str,
+        args: Mapping[str, str],
+        body: Any,
+        options: str = "",
     ) -> Reply:
         """One request; `base` is ``/services/data/vNN.0``, `path` what follows it, `options`
         the ``Sforce-Query-Options`` header.
@@ -137,18 +143,14 @@ class Rest:
                 return Reply(body=describe(object, self._base))
             case "GET", ["deleted" | "updated" as which]:
                 span = args.get("start", ""), args.get("end", "")
-                return Reply(
-                    body=self.rows.changes(object, *span, which == "deleted", self._base)
-                )
+                return Reply(body=self.rows.changes(object, *span, which == "deleted", self._base))
             case _, [id]:
                 return self._record(method, name, id, args, body)
             case _, [key, value]:
                 return self._keyed(method, name, key, value, args, body)
         raise missing()
 
-    def _record(
-        self, method: str, name: str, id: str, args: Mapping[str, str], body: Any
-    ) -> Reply:
+    def _record(self, method: str, name: str, id: str, args: Mapping[str, str], body: Any) -> Reply:
         object = self.rows.object(name)
         if method == "GET":
             row = self.rows.live(object, id)

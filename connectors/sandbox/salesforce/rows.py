@@ -82,7 +82,9 @@ class Rows:
             raise Refusal("ENTITY_IS_DELETED", "entity is deleted", 400 if item else 404)
         return row
 
-    def shown(self, object: Object, row: Row, base: str, fields: list[str] | None) -> dict[str, Any]:
+    def shown(
+        self, object: Object, row: Row, base: str, fields: list[str] | None
+    ) -> dict[str, Any]:
         """A row as a reply; all visible fields, or those named.
 
         Raises:
@@ -176,7 +178,9 @@ class Rows:
                 "CANNOT_INSERT_UPDATE_ACTIVATE_ENTITY", f"entity type {object.name} is read-only"
             )
 
-    def changes(self, object: Object, start: str, end: str, deleted: bool, base: str) -> dict[str, Any]:
+    def changes(
+        self, object: Object, start: str, end: str, deleted: bool, base: str
+    ) -> dict[str, Any]:
         """The body of getDeleted or getUpdated.
 
         Raises:
@@ -186,9 +190,15 @@ class Rows:
         now = self._store.clock.now()
         days = 15 if deleted else 30
         if last - first < timedelta(minutes=1):
-            raise Refusal("INVALID_REPLICATION_DATE", "endDate must be at least one minute greater than startDate")
+            raise Refusal(
+                "INVALID_REPLICATION_DATE",
+                "endDate must be at least one minute greater than startDate",
+            )
         if first < now - timedelta(days=days):
-            raise Refusal("INVALID_REPLICATION_DATE", f"startDate before org replication enabled date: at most {days} days")
+            raise Refusal(
+                "INVALID_REPLICATION_DATE",
+                f"startDate before org replication enabled date: at most {days} days",
+            )
         rows = self._store.rows(
             object,
             f"IsDeleted = {int(deleted)} AND SystemModstamp >= ? AND SystemModstamp < ?",

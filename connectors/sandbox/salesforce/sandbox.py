@@ -224,9 +224,7 @@ class Sandbox:
         if row is None or row["IsDeleted"]:
             raise KeyError(f"no such {object.name}: {id}")
 
-    def _stored(
-        self, object: Object, given: Mapping[str, Any]
-    ) -> tuple[Row, list[str] | None]:
+    def _stored(self, object: Object, given: Mapping[str, Any]) -> tuple[Row, list[str] | None]:
         """The row's fields as they are stored, and its contact roles where it names them."""
         values: Row = {}
         roles: list[str] | None = None

@@ -32,7 +32,7 @@ _TOKEN = re.compile(
 _ESCAPES = {"n": "\n", "r": "\r", "t": "\t", "b": "\b", "f": "\f"}
 _FUNCTIONS = ("COUNT", "COUNT_DISTINCT", "SUM", "MIN", "MAX", "AVG")
 _CLAUSES = frozenset(
-    "WHERE WITH GROUP HAVING ORDER LIMIT OFFSET FOR FROM AND OR ASC DESC NULLS USING ALL".split()
+    ["WHERE", "WITH", "GROUP", "HAVING", "ORDER", "LIMIT", "OFFSET", "FOR", "FROM", "AND", "OR", "ASC", "DESC", "NULLS", "USING", "ALL"]
 )
 
 Kind = Literal["string", "number", "boolean", "null", "date", "datetime", "relative"]
@@ -333,7 +333,9 @@ class _Parser:
             return Literal_("boolean", word)
         if token.kind == "name" and word == "NULL":
             return Literal_("null", word)
-        if token.kind == "name" and re.fullmatch(r"(LAST|THIS|NEXT)_\w+|TODAY|YESTERDAY|TOMORROW", word):
+        if token.kind == "name" and re.fullmatch(
+            r"(LAST|THIS|NEXT)_\w+|TODAY|YESTERDAY|TOMORROW", word
+        ):
             return Literal_("relative", f"{word}:{self.take('number')}" if self.sign(":") else word)
         self.place -= 1
         raise self.unexpected()

@@ -108,7 +108,7 @@ class Store:
                 'CREATE VIEW "Name" AS '
                 f"SELECT Id, Name, Email, IsActive, 'User' AS Type, {stamps}, 0 AS IsDeleted "
                 f'FROM "User" UNION ALL '
-                f"SELECT Id, Name, Email, 1, Type, {stamps}, 0 FROM \"Group\""
+                f'SELECT Id, Name, Email, 1, Type, {stamps}, 0 FROM "Group"'
             )
             return
         columns = [_column(made) for made in object.fields.values()]
@@ -235,7 +235,12 @@ class Store:
         self._set(
             object,
             id,
-            {"IsDeleted": 1, "SystemModstamp": at, "LastModifiedDate": at, "LastModifiedById": actor},
+            {
+                "IsDeleted": 1,
+                "SystemModstamp": at,
+                "LastModifiedDate": at,
+                "LastModifiedById": actor,
+            },
         )
         for child in object.children:
             below = self.objects[child.object]

@@ -89,7 +89,9 @@ def plain(field: Field, value: Stored) -> Any:
     return shown
 
 
-def derive(object: Object, before: Mapping[str, Stored], row: Row, given: set[str], at: str) -> None:
+def derive(
+    object: Object, before: Mapping[str, Stored], row: Row, given: set[str], at: str
+) -> None:
     """Set the fields of `row` that Salesforce computes from others.
 
     `before` is the row as it was ({} when new), `given` the fields the caller set, `at`

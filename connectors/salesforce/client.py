@@ -1,0 +1,236 @@
+"""One signed-in session of the SDK, with our retries, errors and clock around it."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping
+from datetime import UTC, datetime
+from decimal import Decimal
+from email.utils import parsedate_to_datetime
+from typing import Any, TypeVar
+
+import requests
+from simple_salesforce import Salesforce
+from simple_salesforce.exceptions import SalesforceAuthenticationFailed, SalesforceError
+
+from connectors.base import Access
+from connectors.errors import AuthenticationFailed, Unavailable
+from connectors.salesforce.auth import Login
+from connectors.salesforce.errors import translate
+from connectors.salesforce.values import dumps
+from connectors.transport import Meter, Retrier, session
+
+T = TypeVar("T")
+
+#: API version spoken unless `options.api_version` says otherwise.
+VERSION = "62.0"
+# Owners and statuses are ours to set: assignment rules must not change them again.
+_WRITE_HEADERS = {"Sforce-Auto-Assign": "FALSE"}
+
+
+class LocatorExpired(Exception):
+    """A query locator no longer works: Salesforce keeps them for two days, and few at a time."""
+
+
+class _OutcomeUnknown(Exception):
+    """A write that must not be sent twice was cut off; nobody knows whether it was done.
+
+    It is no `Wait`, so that no retry policy repeats it.
+    """
+
+    def __init__(self, error: Unavailable) -> None:
+        super().__init__(str(error))
+        self.error = error
+
+
+class Client:
+    """Calls Salesforce. Signs in on the first call, and again once when a session ends.
+
+    Every method raises `connectors.errors` only.
+    """
+
+    def __init__(self, access: Access, meter: Meter, retrier: Retrier) -> None:
+        self.connection = access.connection
+        self.version = access.options.get("api_version", VERSION)
+        self._retrier = retrier
+        self._session = session(meter, sandbox_url=access.url if access.sandbox else "")
+        self._session.hooks["response"].append(self._note)
+        self._login = Login(access, self._session, self.version)
+        self._salesforce: Salesforce | None = None
+        self.asked_at: datetime | None = None
+        """Salesforce's own clock when the last answered call was sent, to the second below."""
+        self.usage: tuple[int, int] | None = None
+        """Calls used and allowed today, from the last reply that said."""
+
+    def _note(self, response: requests.Response, *args: Any, **rest: Any) -> None:
+        date = response.headers.get("Date")
+        if date:
+            sent = parsedate_to_datetime(date).astimezone(UTC) - response.elapsed
+            self.asked_at = sent.replace(microsecond=0)
+        used = re.search(r"api-usage=(\d+)/(\d+)", response.headers.get("Sforce-Limit-Info", ""))
+        if used:
+            self.usage = int(used[1]), int(used[2])
+
+    def _signed_in(self) -> Salesforce:
+        if self._salesforce is None:
+            token, instance = self._login.open()
+            # Given a session id, the SDK has nothing to log in with, and so cannot fall into
+            # its endless refresh on a 401 (its issue 804); `_once` refreshes instead.
+            made = Salesforce(
+                session_id=token,
+                instance=instance,
+                version=self.version,
+                session=self._session,
+                parse_float=Decimal,
+                object_pairs_hook=None,
+            )
+            del made.headers["X-PrettyPrint"]
+            self._salesforce = made
+        return self._salesforce
+
+    def _once(self, function: Callable[[Salesforce], T]) -> T:
+        """`function` with the SDK; a session that ended is opened again once."""
+        try:
+            try:
+                return function(self._signed_in())
+            except SalesforceAuthenticationFailed:
+                raise
+            except SalesforceError as error:
+                if error.status != 401:
+                    raise
+                self._salesforce = None
+            salesforce = self._signed_in()
+            try:
+                return function(salesforce)
+            except SalesforceError as error:
+                if error.status != 401:
+                    raise
+                self._salesforce = None
+                refused = translate(error, self.connection)
+            raise AuthenticationFailed(
+                f"{self.connection}: Salesforce refuses a session it has just opened",
+                connection=self.connection,
+                words=refused.words,
+                code=refused.code,
+                status=401,
+            )
+        except (SalesforceError, requests.RequestException) as error:
+            raise translate(error, self.connection) from error
+
+    def _patiently(self, function: Callable[[Salesforce], T], retry: bool = True) -> T:
+        if retry:
+            return self._retrier.call(lambda: self._once(function))
+        return self._once(function)
+
+    def get(self, path: str, params: Mapping[str, str] | None = None) -> Any:
+        """The body of ``GET {base}{path}``; None for an empty one."""
+        return self._patiently(lambda sf: sf.restful(path, params=dict(params or {})))
+
+    def post_read(self, path: str, body: Mapping[str, object]) -> Any:
+        """The body of a POST that only reads."""
+        return self._patiently(lambda sf: sf.restful(path, method="POST", data=dumps(body)))
+
+    def write(
+        self,
+        method: str,
+        path: str,
+        body: Mapping[str, object] | None = None,
+        params: Mapping[str, str] | None = None,
+        repeatable: bool = True,
+    ) -> Any:
+        """A call that changes records.
+
+        Args:
+            repeatable: sending it twice does what sending it once does. If not, it is not
+                sent again when its outcome is unknown.
+        """
+        data = None if body is None else dumps(body)
+
+        def send(salesforce: Salesforce) -> Any:
+            return salesforce.restful(
+                path, params=dict(params or {}), method=method, data=data, headers=_WRITE_HEADERS
+            )
+
+        if repeatable:
+            return self._patiently(send)
+        try:
+            return self._retrier.call(lambda: self._sure(send))
+        except _OutcomeUnknown as unknown:
+            raise unknown.error from unknown
+
+    def _sure(self, send: Callable[[Salesforce], T]) -> T:
+        try:
+            return self._once(send)
+        except Unavailable as error:
+            raise _OutcomeUnknown(error) from error
+
+    def query(self, soql: str, deleted: bool = False) -> dict[str, Any]:
+        """The first page of a query; `deleted` includes the recycle bin."""
+        page: dict[str, Any] = self._patiently(lambda sf: sf.query(soql, include_deleted=deleted))
+        return page
+
+    def more(self, url: str) -> dict[str, Any]:
+        """The page at a ``nextRecordsUrl``.
+
+        Raises:
+            LocatorExpired: Salesforce has forgotten the query; run it again.
+        """
+
+        def ask() -> dict[str, Any]:
+            try:
+                page: dict[str, Any] = self._once(
+                    lambda sf: sf.query_more(url, identifier_is_url=True)
+                )
+            except Unavailable as error:
+                if error.code == "INVALID_QUERY_LOCATOR":
+                    raise LocatorExpired(str(error)) from error
+                raise
+            return page
+
+        return self._retrier.call(ask)
+
+    def query_all(self, soql: str, deleted: bool = False) -> list[dict[str, Any]]:
+        """Every record of a query that is known to be small."""
+        while True:
+            page = self.query(soql, deleted)
+            records = list(page["records"])
+            try:
+                while not page["done"]:
+                    page = self.more(page["nextRecordsUrl"])
+                    records += page["records"]
+            except LocatorExpired:
+                continue
+            return records
+
+    def soap(self, operation: str) -> str:
+        """The XML a parameterless call of the Partner SOAP API answers with."""
+
+        def call(salesforce: Salesforce) -> str:
+            envelope = (
+                '<?xml version="1.0" encoding="utf-8"?><soapenv:Envelope '
+                'xmlns:soapenv="http://schemas.xmlsoap.org/soap/envelope/" '
+                'xmlns:urn="urn:partner.soap.sforce.com"><soapenv:Header><urn:SessionHeader>'
+                f"<urn:sessionId>{salesforce.session_id}</urn:sessionId></urn:SessionHeader>"
+                f"</soapenv:Header><soapenv:Body><urn:{operation}/></soapenv:Body>"
+                "</soapenv:Envelope>"
+            )
+            url = f"https://{salesforce.sf_instance}/services/Soap/u/{self.version}"
+            response = self._session.post(
+                url,
+                envelope.encode(),
+                headers={"Content-Type": "text/xml; charset=UTF-8", "SOAPAction": operation},
+            )
+            if response.status_code != 200:
+                # SOAP says 500 for everything; the code is in the fault.
+                code = re.search(r"<faultcode>(?:\w+:)?(\w+)</faultcode>", response.text)
+                name = code[1] if code else ""
+                status = 401 if name == "INVALID_SESSION_ID" else response.status_code
+                content = [{"errorCode": name, "message": name}] if name else response.text
+                raise SalesforceError(url, status, operation, content)  # type: ignore[arg-type]
+            return response.text
+
+        return self._patiently(call)
+
+    def close(self) -> None:
+        """Release sockets."""
+        self._session.close()

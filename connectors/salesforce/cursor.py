@@ -1,0 +1,61 @@
+"""How far an object was read.
+
+Salesforce stamps whole seconds, and a transaction becomes visible some time after the stamp
+it carries. A cursor therefore either points between two records far enough in the past
+(`id` is set: go on right after it), or at an instant (`id` is ''): go on that much earlier
+as a transaction may take, and repeat a few records.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from connectors.errors import Misconfigured
+from connectors.salesforce.soql import listed
+from connectors.salesforce.values import instant, soql_instant
+
+
+@dataclass(frozen=True, slots=True)
+class Cursor:
+    """A place in the order (stamp, id); `roles` is where the junction rows were read to."""
+
+    stamp: datetime
+    id: str
+    roles: datetime
+
+    def dump(self) -> str:
+        """The text a page carries."""
+        return json.dumps(
+            {
+                "stamp": soql_instant(self.stamp),
+                "id": self.id,
+                "roles": soql_instant(self.roles),
+            }
+        )
+
+    @staticmethod
+    def load(text: str, connection: str) -> Cursor:
+        """The cursor in a text.
+
+        Raises:
+            Misconfigured: this connector did not make it.
+        """
+        try:
+            body = json.loads(text)
+            stamp = instant(body["stamp"])
+            return Cursor(stamp, str(body["id"]), instant(body.get("roles") or body["stamp"]))
+        except (ValueError, KeyError, TypeError, AttributeError):
+            raise Misconfigured(
+                f"{connection}: the stored cursor is not one of Salesforce's; read the object "
+                "from the start",
+                connection=connection,
+            ) from None
+
+    def condition(self, stamp_field: str, overlap: timedelta) -> str:
+        """The SOQL condition for what lies beyond."""
+        at = soql_instant(self.stamp)
+        if self.id:
+            return f"({stamp_field} > {at} OR ({stamp_field} = {at} AND Id > {listed([self.id])[1:-1]}))"
+        return f"{stamp_field} >= {soql_instant(self.stamp - overlap)}"

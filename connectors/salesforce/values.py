@@ -1,0 +1,82 @@
+"""Values between Salesforce's JSON and the connector boundary; record ids."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from decimal import Decimal
+
+import orjson
+
+from connectors.base import FieldInfo, NativeType, Value
+
+_CHECKS = "ABCDEFGHIJKLMNOPQRSTUVWXYZ012345"
+_ID15 = re.compile(r"[0-9A-Za-z]{15}\Z")
+
+
+def to18(id: str) -> str:
+    """A 15-character id with its checksum; everything else unchanged.
+
+    The three characters say which letters are upper case, so that ids survive systems that
+    ignore case.
+    """
+    if not _ID15.match(id):
+        return id
+    checks = ""
+    for start in (0, 5, 10):
+        bits = sum(1 << place for place in range(5) if "A" <= id[start + place] <= "Z")
+        checks += _CHECKS[bits]
+    return id + checks
+
+
+def instant(text: str) -> datetime:
+    """``2021-12-02T18:22:42.000+0000`` as aware UTC."""
+    return datetime.fromisoformat(text).astimezone(UTC)
+
+
+def soql_instant(at: datetime) -> str:
+    """An instant as a SOQL literal, whole seconds."""
+    return at.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def decode(value: object, type: NativeType) -> Value:
+    """A JSON value of a field of that type.
+
+    Salesforce prints every double with a fraction (``5.0``) and large ones with an exponent
+    (``5.6E8``): fields without decimal places become int, the rest plain `Decimal`.
+    """
+    if value is None or value == "":
+        return None
+    if isinstance(value, bool | str):
+        return to18(value) if type in (NativeType.LOOKUP, NativeType.ID) else value  # type: ignore[arg-type]
+    if isinstance(value, int):
+        return Decimal(value) if type in (NativeType.DECIMAL, NativeType.MONEY) else value
+    if isinstance(value, Decimal):
+        if type is NativeType.INTEGER and value == value.to_integral_value():
+            return int(value)
+        exponent = value.as_tuple().exponent
+        return value.quantize(Decimal(1)) if isinstance(exponent, int) and exponent > 0 else value
+    # Compound fields (addresses, locations) come as objects; their parts are fields of their own.
+    return None
+
+
+def encode(value: Value, info: FieldInfo) -> Value:
+    """A value as Salesforce takes it in JSON; `dumps` writes the decimals."""
+    if isinstance(value, tuple):
+        value = ";".join(value)
+    if value is None or value == "":
+        # A checkbox is never empty.
+        return False if info.type is NativeType.BOOLEAN else None
+    return value
+
+
+def _exact(value: object) -> object:
+    if isinstance(value, Decimal):
+        return orjson.Fragment(format(value, "f"))
+    raise TypeError(f"no JSON for {type(value).__name__}")
+
+
+def dumps(body: Mapping[str, object]) -> bytes:
+    """JSON in which decimals keep every digit."""
+    return orjson.dumps(body, default=_exact)
