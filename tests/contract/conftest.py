@@ -6,33 +6,32 @@ from collections.abc import Iterator
 
 import pytest
 
-import connectors
 from connectors.sandbox.server import Server
 from connectors.transport import Retrier
-from tests.contract.rig import Rig
+from tests.contract.rig import SETUPS, Rig
 
 
 @pytest.fixture(scope="session")
 def servers() -> Iterator[dict[str, Server]]:
-    """Sockets by vendor; each test puts a sandbox of its own behind one of them."""
+    """Sockets by setup; each test puts a sandbox of its own behind one of them."""
     opened: dict[str, Server] = {}
     yield opened
     for server in opened.values():
         server.close()
 
 
-@pytest.fixture(params=connectors.VENDORS)
-def vendor(request: pytest.FixtureRequest) -> str:
-    """Every vendor in turn."""
+@pytest.fixture(params=SETUPS)
+def setup(request: pytest.FixtureRequest) -> str:
+    """Every vendor in turn, in every way it can be connected."""
     return str(request.param)
 
 
 @pytest.fixture
-def rig(vendor: str, servers: dict[str, Server], monkeypatch: pytest.MonkeyPatch) -> Iterator[Rig]:
+def rig(setup: str, servers: dict[str, Server], monkeypatch: pytest.MonkeyPatch) -> Iterator[Rig]:
     """A fresh sandbox of the vendor and a connector to it; pauses between tries take no time."""
     monkeypatch.setattr(Retrier, "_pause", lambda self, state: 0.0)
-    if vendor not in servers:
-        servers[vendor] = Server(None)  # type: ignore[arg-type]
-    made = Rig(vendor, servers[vendor])
+    if setup not in servers:
+        servers[setup] = Server(None)  # type: ignore[arg-type]
+    made = Rig(SETUPS[setup], servers[setup])
     yield made
     made.close()

@@ -146,6 +146,27 @@ WORDS: dict[str, Words] = {
 }  # fmt: skip
 
 
+@dataclass(frozen=True, slots=True)
+class Setup:
+    """One way of connecting to a vendor; the whole suite runs on each."""
+
+    vendor: str
+    credentials: str = "credentials"
+    """Name of the sandbox's method that gives the `auth` block."""
+    options: Mapping[str, str] = field(default_factory=dict)
+
+
+SETUPS: dict[str, Setup] = {
+    "salesforce": Setup("salesforce"),
+    "salesforce-password": Setup("salesforce", "password_credentials"),
+    "hubspot": Setup("hubspot"),
+    "hubspot-dated": Setup(
+        "hubspot", "oauth_credentials", {"api_version": "2026-09", "history": "true"}
+    ),
+    "zoho": Setup("zoho"),
+}
+
+
 class Fault:
     """A vendor in front of another: it answers chosen calls with a 503 page instead.
 
@@ -191,11 +212,12 @@ class Fault:
 class Rig:
     """One vendor's sandbox behind `server`, a connector to it, and the hand of its users."""
 
-    def __init__(self, vendor: str, server: Server) -> None:
-        self.vendor = vendor
-        self.words = WORDS[vendor]
+    def __init__(self, setup: Setup, server: Server) -> None:
+        self.setup = setup
+        self.vendor = setup.vendor
+        self.words = WORDS[setup.vendor]
         self.clock = Clock(now=lambda: START)
-        self.sandbox = importlib.import_module(f"connectors.sandbox.{vendor}").Sandbox(
+        self.sandbox = importlib.import_module(f"connectors.sandbox.{setup.vendor}").Sandbox(
             clock=self.clock
         )
         self.fault = Fault(self.sandbox)
@@ -208,13 +230,19 @@ class Rig:
         """The connector under test."""
         return self.connect()
 
+    def credentials(self) -> dict[str, str]:
+        """The `auth` block of this setup."""
+        made: dict[str, str] = getattr(self.sandbox, self.setup.credentials)()
+        return made
+
     def access(self, auth: Mapping[str, str] | None = None) -> Access:
         """How to reach the sandbox, with its own or other credentials."""
         return Access(
             connection=f"my-{self.vendor}",
             url=self.server.url,
-            auth=self.sandbox.credentials() if auth is None else auth,
+            auth=self.credentials() if auth is None else auth,
             sandbox=True,
+            options=self.setup.options,
         )
 
     def connect(self, auth: Mapping[str, str] | None = None) -> Connector:

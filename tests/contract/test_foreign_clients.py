@@ -73,7 +73,7 @@ def _run(modules: Path, script: str, task: dict[str, Any]) -> dict[str, Any]:
 @pytest.mark.timeout(400)
 class TestHubSpotClient:
     @pytest.fixture
-    def vendor(self) -> str:
+    def setup(self) -> str:
         return "hubspot"
 
     def test_it_reads_and_writes(self, rig: Rig, modules: Path) -> None:
@@ -99,7 +99,7 @@ class TestHubSpotClient:
 @pytest.mark.timeout(400)
 class TestJsforce:
     @pytest.fixture
-    def vendor(self) -> str:
+    def setup(self) -> str:
         return "salesforce"
 
     def test_it_reads_and_writes(self, rig: Rig, modules: Path) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from connectors.base import Write
+from connectors.errors import Misconfigured
 from tests.contract.rig import OLD, Rig
 
 
@@ -114,3 +115,9 @@ def test_find_by_an_ordinary_field(rig: Rig, text: str) -> None:
     rig.settle()
     found = rig.connector.find(thing.object, thing.title, [text], [thing.title])
     assert [record.id for record in found] == [id]
+
+
+def test_find_by_a_field_the_account_lacks(rig: Rig) -> None:
+    with pytest.raises(Misconfigured) as caught:
+        rig.connector.find(rig.words.contact.object, "No_Such_Field__c", ["x"], [])
+    assert "No_Such_Field__c" in str(caught.value)

@@ -44,7 +44,7 @@ class TestSimpleSalesforce:
     """simple-salesforce: login, rows, queries, deleted rows, collections, limits."""
 
     @pytest.fixture
-    def vendor(self) -> str:
+    def setup(self) -> str:
         return "salesforce"
 
     @pytest.fixture
@@ -152,7 +152,7 @@ class TestHubSpot:
     """hubspot-api-client: rows, pages, batches, search, associations, metadata."""
 
     @pytest.fixture
-    def vendor(self) -> str:
+    def setup(self) -> str:
         return "hubspot"
 
     @pytest.fixture
@@ -301,7 +301,7 @@ class TestZoho:
     """zcrmsdk, in a process of its own."""
 
     @pytest.fixture
-    def vendor(self) -> str:
+    def setup(self) -> str:
         return "zoho"
 
     def test_sdk(self, rig: Rig, tmp_path: Path) -> None:

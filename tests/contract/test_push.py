@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 
 from connectors.base import NativeType, Write
-from connectors.errors import Duplicate, Gone, Invalid, Stale
+from connectors.errors import Duplicate, Gone, Invalid, ItemError, Stale
 from tests.contract.rig import OLD, Rig, ids
 
 
@@ -204,6 +204,58 @@ def test_a_wrong_type_is_invalid(rig: Rig) -> None:
     if result.error.fields:
         assert result.error.fields == (words.whole,)
     assert rig.truth(thing) == {}
+
+
+def test_a_field_the_account_lacks_fails_that_item_alone(rig: Rig) -> None:
+    thing = rig.words.contact
+    bad, good = rig.push(
+        thing,
+        Write("bad", "create", thing.row("bad", No_Such_Field__c="x")),
+        Write("good", "create", thing.row("good")),
+    )
+    assert isinstance(bad.error, ItemError)
+    assert "No_Such_Field__c" in (*bad.error.fields, str(bad.error))
+    assert good.error is None
+    assert rig.truth(thing) == {good.id: "good"}
+
+
+def test_a_field_that_cannot_be_written_is_not_dropped_in_silence(rig: Rig) -> None:
+    thing = rig.words.deal
+    fields = rig.connector.describe(thing.object).fields.values()
+    fixed = [f for f in fields if f.type is NativeType.INSTANT and not f.updateable]
+    assert fixed
+    [id] = rig.fill(thing, 1, at=OLD)
+    for field in fixed[:2]:
+        bad, good = rig.push(
+            thing,
+            Write("bad", "update", {field.name: "2020-01-01T00:00:00.000Z"}, id=id),
+            Write("good", "create", thing.row(f"good {field.name}")),
+        )
+        assert isinstance(bad.error, ItemError), field.name
+        assert good.error is None
+
+
+@pytest.mark.parametrize("id", ["x", "1", "000000000000000000", "no such id'\\"])
+def test_ids_nobody_has(rig: Rig, id: str) -> None:
+    thing = rig.words.contact
+    bad, good = rig.push(
+        thing,
+        Write("bad", "update", thing.row("bad"), id=id),
+        Write("good", "create", thing.row("good")),
+    )
+    assert isinstance(bad.error, Gone | Invalid)
+    assert good.error is None
+    assert rig.truth(thing) == {good.id: "good"}
+    found = rig.connector.fetch(thing.object, [good.id, id], [thing.title])
+    assert {record.id: record.deleted for record in found} == {good.id: False, id: True}
+
+
+def test_updates_of_one_record_are_applied_in_order(rig: Rig) -> None:
+    thing = rig.words.contact
+    [id] = rig.fill(thing, 1, at=OLD)
+    writes = [Write(f"k{n}", "update", thing.row(f"v{n}"), id=id) for n in range(3)]
+    assert not any(result.error for result in rig.push(thing, *writes))
+    assert rig.truth(thing) == {id: "v2"}
 
 
 def test_a_second_holder_of_a_unique_value_is_a_duplicate(rig: Rig) -> None:

@@ -63,7 +63,7 @@ def test_reading_never_writes(rig: Rig) -> None:
 
 def test_an_expired_token_is_renewed_once(rig: Rig) -> None:
     words, thing = rig.words, rig.words.contact
-    renewable = getattr(rig.sandbox, "oauth_credentials", rig.sandbox.credentials)()
+    renewable = getattr(rig.sandbox, "oauth_credentials", rig.credentials)()
     connector = rig.connect(renewable)
     count = connector.capabilities.page_size + 5
     rig.fill(thing, count, at=OLD)
@@ -90,7 +90,7 @@ def _wrong(rig: Rig) -> dict[str, str]:
     """The sandbox's credentials with every secret spoiled."""
     return {
         name: value if name == "kind" else f"{value[:8]}WRONG{value[8:]}"
-        for name, value in rig.sandbox.credentials().items()
+        for name, value in rig.credentials().items()
         if name != "private_key"
     }
 
@@ -135,7 +135,7 @@ def test_no_secret_shows(rig: Rig) -> None:
             shown += [str(link), repr(link), repr(link.args), getattr(link, "words", "")]
             link = link.__cause__ or link.__context__
     secret = {"client_secret", "password", "security_token", "access_token", "refresh_token"}
-    for auth in (wrong, rig.sandbox.credentials()):
+    for auth in (wrong, rig.credentials()):
         for name, value in auth.items():
             if name in secret:
                 assert not any(value in text for text in shown), name

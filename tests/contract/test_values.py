@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from datetime import UTC, datetime
 from decimal import Decimal
 
 import pytest
 
-from connectors.base import NativeType, Value
-from tests.contract.rig import Rig, Thing, flag, instant, number, options
+from connectors.base import NativeType, Value, Write
+from tests.contract.rig import OLD, Rig, Thing, flag, instant, number, options
 
 TEXTS = [
     "Plain",
@@ -101,6 +103,91 @@ def test_booleans(rig: Rig) -> None:
     assert flag(rig.one(thing, id, words.flag).values[words.flag])
     rig.update(thing, id, {words.flag: False})
     assert not flag(rig.one(thing, id, words.flag).values[words.flag])
+
+
+#: A value to write for each type, and what must be true of what is read.
+SAMPLES: dict[NativeType, tuple[Value, Callable[[Value], object]]] = {
+    NativeType.TEXT: ("نمونه", lambda read: read == "نمونه"),
+    NativeType.LONG_TEXT: ("ก\nข", lambda read: read == "ก\nข"),
+    NativeType.EMAIL: ("a.b@example.com", lambda read: read == "a.b@example.com"),
+    NativeType.PHONE: ("+66 2 123 4567", lambda read: read == "+66 2 123 4567"),
+    NativeType.URL: ("https://example.com/", lambda read: read == "https://example.com/"),
+    NativeType.INTEGER: (7, lambda read: number(read) == 7),
+    NativeType.DECIMAL: (3, lambda read: number(read) == 3),
+    NativeType.MONEY: (Decimal("12.34"), lambda read: number(read) == Decimal("12.34")),
+    NativeType.BOOLEAN: (True, flag),
+    NativeType.DATE: ("2027-02-28", lambda read: read == "2027-02-28"),
+    NativeType.INSTANT: (
+        "2027-02-28T17:30:00.000Z",
+        lambda read: instant(read) == datetime(2027, 2, 28, 17, 30, tzinfo=UTC),
+    ),
+}
+
+
+@pytest.mark.parametrize("name", ["company", "contact", "deal", "ticket"])
+def test_every_field_said_to_be_writable_is(rig: Rig, name: str) -> None:
+    thing = getattr(rig.words, name)
+    fields = rig.connector.describe(thing.object).fields
+    values = thing.row("all")
+    holds: dict[str, Callable[[Value], object]] = {}
+    for field in fields.values():
+        if field.type not in SAMPLES or not field.createable or field.name in values:
+            continue
+        value, holds[field.name] = SAMPLES[field.type]
+        values[field.name] = value
+    id = rig.create(thing, values)
+    record = rig.one(thing, id, *holds)
+    read = {field: record.values[field] for field in holds}
+    wrong = {field: value for field, value in read.items() if value is None}
+    wrong |= {
+        field: read[field]
+        for field in holds
+        if field not in wrong and not holds[field](read[field])
+    }
+    assert wrong == {}
+
+
+@pytest.mark.parametrize("name", ["company", "contact", "deal", "ticket"])
+def test_every_option_said_to_be_there_is(rig: Rig, name: str) -> None:
+    thing = getattr(rig.words, name)
+    fields = rig.connector.describe(thing.object).fields
+    writes, wanted = [], []
+    for field in fields.values():
+        if field.type is NativeType.CHOICE and field.createable:
+            for choice in field.choices:
+                if choice.active:
+                    wanted.append((field.name, choice.value))
+                    values = thing.row("x", **{field.name: choice.value})
+                    writes.append(Write(str(len(writes)), "create", values))
+    results = rig.push(thing, *writes)
+    assert [str(result.error) for result in results if result.error] == []
+    names = list({field for field, _ in wanted})
+    found = rig.connector.fetch(thing.object, [result.id for result in results], names)
+    read = {record.id: record.values for record in found}
+    for (field, value), result in zip(wanted, results, strict=True):
+        assert read[result.id][field] == value
+
+
+@pytest.mark.parametrize("name", ["company", "contact", "deal", "ticket"])
+def test_every_field_can_be_read_at_once(rig: Rig, name: str) -> None:
+    thing = getattr(rig.words, name)
+    fields = rig.connector.describe(thing.object).fields
+    made = rig.fill(thing, 3, at=OLD)
+    for record in (*rig.pulled(thing, None, *fields), rig.one(thing, made[0], *fields)):
+        assert set(record.values) == set(fields)
+        for value in record.values.values():
+            assert value is None or isinstance(value, bool | int | Decimal | str | tuple)
+
+
+def test_long_texts_are_whole(rig: Rig) -> None:
+    thing, words = rig.words.company, rig.words
+    length = min(rig.field(thing, words.text).length or 30000, 30000)
+    text = ("ข้อความยาว متن بلند 🎉\n" * 2000)[: length - 1] + "."
+    id = rig.create(thing, thing.row("long", **{words.text: text}))
+    assert rig.one(thing, id, words.text).values[words.text] == text
+    rig.settle()
+    [record] = rig.pulled(thing, None, words.text)
+    assert record.values[words.text] == text
 
 
 def test_everything_can_be_cleared(rig: Rig) -> None:
