@@ -53,7 +53,7 @@ class AccountReader:
             )
         multi = identity.get("organizationMultiCurrency") == "true"
         currency = identity.get("orgDefaultCurrencyIsoCode", "")
-        currencies = (currency,) if currency else ()
+        currencies: tuple[str, ...] = (currency,) if currency else ()
         if multi:
             types = self._client.query_all(
                 "SELECT IsoCode, IsCorporate FROM CurrencyType WHERE IsActive = true"

@@ -226,7 +226,7 @@ class Client:
                 name = code[1] if code else ""
                 status = 401 if name == "INVALID_SESSION_ID" else response.status_code
                 content = [{"errorCode": name, "message": name}] if name else response.text
-                raise SalesforceError(url, status, operation, content)  # type: ignore[arg-type]
+                raise SalesforceError(url, status, operation, content)
             return response.text
 
         return self._patiently(call)

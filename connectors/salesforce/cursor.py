@@ -57,5 +57,6 @@ class Cursor:
         """The SOQL condition for what lies beyond."""
         at = soql_instant(self.stamp)
         if self.id:
-            return f"({stamp_field} > {at} OR ({stamp_field} = {at} AND Id > {listed([self.id])[1:-1]}))"
+            tie = f"({stamp_field} = {at} AND Id > {listed([self.id])[1:-1]})"
+            return f"({stamp_field} > {at} OR {tie})"
         return f"{stamp_field} >= {soql_instant(self.stamp - overlap)}"

@@ -60,7 +60,9 @@ def field_info(entry: Mapping[str, Any]) -> FieldInfo:
         updateable=bool(entry.get("updateable")),
         unique=bool(entry.get("unique")),
         length=int(entry.get("length") or 0) or None if type in _SIZED else None,
-        digits=int(entry.get("scale") or 0) if type in (NativeType.DECIMAL, NativeType.MONEY) else None,
+        digits=int(entry.get("scale") or 0)
+        if type in (NativeType.DECIMAL, NativeType.MONEY)
+        else None,
         choices=tuple(
             Choice(str(option["value"]), str(option.get("label") or option["value"]),
                    bool(option.get("active", True)))

@@ -34,25 +34,66 @@ from connectors.salesforce.values import to18
 from connectors.transport import redact, unreachable
 
 _AUTH = frozenset(
-    ["INVALID_SESSION_ID", "INVALID_AUTH_HEADER", "INVALID_LOGIN", "LOGIN_MUST_USE_SECURITY_TOKEN", "PASSWORD_LOCKOUT", "INVALID_SSO_GATEWAY_URL", "INACTIVE_OWNER_OR_USER", "ORG_LOCKED", "TRIAL_EXPIRED", "LOGIN_DURING_RESTRICTED_TIME", "LOGIN_DURING_RESTRICTED_DOMAIN", "invalid_grant", "invalid_client", "invalid_client_id", "invalid_client_credentials", "inactive_user", "inactive_org", "unauthorized_client", "invalid_assertion_type"]
+    {
+        "INVALID_SESSION_ID",
+        "INVALID_AUTH_HEADER",
+        "INVALID_LOGIN",
+        "LOGIN_MUST_USE_SECURITY_TOKEN",
+        "LOGIN_DURING_RESTRICTED_TIME",
+        "LOGIN_DURING_RESTRICTED_DOMAIN",
+        "PASSWORD_LOCKOUT",
+        "ORG_LOCKED",
+        "TRIAL_EXPIRED",
+        "invalid_grant",
+        "invalid_client",
+        "invalid_client_id",
+        "inactive_user",
+        "inactive_org",
+        "unauthorized_client",
+    }
 )
 _PERMISSION = frozenset(
-    ["API_DISABLED_FOR_ORG", "API_CURRENTLY_DISABLED", "FUNCTIONALITY_NOT_ENABLED", "INSUFFICIENT_ACCESS", "INSUFFICIENT_ACCESS_OR_READONLY", "CANNOT_INSERT_UPDATE_ACTIVATE_ENTITY", "INSUFFICIENT_ACCESS_ON_CROSS_REFERENCE_ENTITY", "invalid_scope", "OAUTH_APPROVAL_ERROR"]
+    {
+        "API_DISABLED_FOR_ORG",
+        "API_CURRENTLY_DISABLED",
+        "FUNCTIONALITY_NOT_ENABLED",
+        "INSUFFICIENT_ACCESS",
+        "INSUFFICIENT_ACCESS_OR_READONLY",
+        "INSUFFICIENT_ACCESS_ON_CROSS_REFERENCE_ENTITY",
+        "CANNOT_INSERT_UPDATE_ACTIVATE_ENTITY",
+        "invalid_scope",
+    }
 )
 _SETTINGS = frozenset(
-    ["INVALID_FIELD", "INVALID_TYPE", "NOT_FOUND", "UNSUPPORTED_API_VERSION", "unsupported_grant_type", "invalid_request", "INVALID_QUERY_FILTER_OPERATOR"]
+    {
+        "INVALID_FIELD",
+        "INVALID_TYPE",
+        "INVALID_QUERY_FILTER_OPERATOR",
+        "NOT_FOUND",
+        "UNSUPPORTED_API_VERSION",
+        "unsupported_grant_type",
+        "invalid_request",
+    }
 )
 _BUSY = frozenset(
-    ["SERVER_UNAVAILABLE", "UNKNOWN_EXCEPTION", "QUERY_TIMEOUT", "INVALID_QUERY_LOCATOR", "UNABLE_TO_PROCESS_REQUEST", "ORGANIZATION_ADMIN_MODE"]
+    {
+        "SERVER_UNAVAILABLE",
+        "UNKNOWN_EXCEPTION",
+        "QUERY_TIMEOUT",
+        "INVALID_QUERY_LOCATOR",
+        "UNABLE_TO_PROCESS_REQUEST",
+    }
 )
 _UNREADABLE = frozenset({"JSON_PARSER_ERROR", "INVALID_TYPE_ON_FIELD_IN_RECORD"})
 
 _DUPLICATE = frozenset({"DUPLICATE_VALUE", "DUPLICATES_DETECTED", "DUPLICATE_EXTERNAL_ID"})
-_GONE = frozenset({"ENTITY_IS_DELETED", "NOT_FOUND"})
+_GONE = frozenset({"ENTITY_IS_DELETED"})
 _LOCKED = frozenset({"UNABLE_TO_LOCK_ROW", "ENTITY_IS_LOCKED"})
-_REFUSED = frozenset(
-    ["INSUFFICIENT_ACCESS_OR_READONLY", "INSUFFICIENT_ACCESS_ON_CROSS_REFERENCE_ENTITY", "INSUFFICIENT_ACCESS", "INVALID_FIELD_FOR_INSERT_UPDATE", "INVALID_FIELD", "CANNOT_INSERT_UPDATE_ACTIVATE_ENTITY", "TRANSFER_REQUIRES_READ"]
-)
+_REFUSED = _PERMISSION | {
+    "INVALID_FIELD",
+    "INVALID_FIELD_FOR_INSERT_UPDATE",
+    "TRANSFER_REQUIRES_READ",
+}
 _ID = re.compile(r"\bid:\s*([0-9A-Za-z]{15,18})\b")
 
 

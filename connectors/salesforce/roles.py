@@ -1,5 +1,6 @@
 """Writing an opportunity's contacts: rows of OpportunityContactRole."""
 
+# ruff: noqa: S608 (names are checked and values quoted by `soql`)
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
@@ -77,10 +78,11 @@ class RoleWriter:
         self._batches.deliver([item for _, item in removing], "contact role", self._delete)
         for key, item in adding + removing:
             gone_already = not item.body and getattr(item.error, "code", "") == "ENTITY_IS_DELETED"
-            if item.error is not None and not gone_already:
-                # A wait outweighs the rest: the whole write is done again then.
-                if isinstance(errors.get(key, item.error), ItemError):
-                    errors[key] = item.error
+            if item.error is None or gone_already:
+                continue
+            # A wait outweighs the rest: the whole write is done again then.
+            if isinstance(errors.get(key, item.error), ItemError):
+                errors[key] = item.error
         return errors
 
     def _held(self, opportunities: Sequence[str]) -> Mapping[str, dict[str, list[str]]]:

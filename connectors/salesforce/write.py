@@ -1,5 +1,6 @@
 """Carrying out writes: sObject Collections of 200, upserts by external id, junction rows."""
 
+# ruff: noqa: S608 (names are checked and values quoted by `soql`)
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence

@@ -309,7 +309,8 @@ class Compiler:
             binds.extend(inner.binds)
             # NULL inside NOT IN would make everything unknown.
             chosen = inner.columns[0].sql
-            test = f"{sql} IN (SELECT {chosen} {inner.source} WHERE ({inner.where}) AND {chosen} IS NOT NULL)"
+            where = f"({inner.where}) AND {chosen} IS NOT NULL"
+            test = f"{sql} IN (SELECT {chosen} {inner.source} WHERE {where})"
             return f"NOT COALESCE({test}, 0)" if condition.operator == "NOT IN" else test
         if condition.operator in ("INCLUDES", "EXCLUDES"):
             return self._includes(column, condition.operator, values, binds)

@@ -1,5 +1,6 @@
 """Running queries: pages of records, locators, children, aggregates."""
 
+# ruff: noqa: S608 (names come from the metadata, values are bound)
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence

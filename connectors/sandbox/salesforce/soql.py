@@ -32,8 +32,9 @@ _TOKEN = re.compile(
 _ESCAPES = {"n": "\n", "r": "\r", "t": "\t", "b": "\b", "f": "\f"}
 _FUNCTIONS = ("COUNT", "COUNT_DISTINCT", "SUM", "MIN", "MAX", "AVG")
 _CLAUSES = frozenset(
-    ["WHERE", "WITH", "GROUP", "HAVING", "ORDER", "LIMIT", "OFFSET", "FOR", "FROM", "AND", "OR", "ASC", "DESC", "NULLS", "USING", "ALL"]
-)
+    {"WHERE", "WITH", "GROUP", "HAVING", "ORDER", "LIMIT", "OFFSET", "FOR", "FROM", "AND", "OR",
+     "ASC", "DESC", "NULLS", "ALL"}
+)  # fmt: skip
 
 Kind = Literal["string", "number", "boolean", "null", "date", "datetime", "relative"]
 
