@@ -25,7 +25,7 @@ from connectors.sandbox.zoho.query import (
 )
 from connectors.sandbox.zoho.sql import Compiler, UnknownField, WrongValue
 from connectors.sandbox.zoho.store import Store, decode_value
-from connectors.sandbox.zoho.wire import ApiError, empty, read_instant, reply, stamp
+from connectors.sandbox.zoho.wire import ApiError, empty, read_body, read_instant, reply, stamp
 from connectors.sandbox.zoho.wire import show as show_instant
 
 _PAGE_WINDOW = 2_000
@@ -305,8 +305,7 @@ class Reader:
 
     def coql(self, request: Request) -> Response:
         """``POST /coql``."""
-        body = request.get_json(silent=True)
-        query = body.get("select_query") if isinstance(body, dict) else None
+        query = read_body(request).get("select_query")
         if not isinstance(query, str):
             raise ApiError("MANDATORY_NOT_FOUND", "required field not found", 400,
                            {"api_name": "select_query"})  # fmt: skip

@@ -19,7 +19,7 @@ from connectors.sandbox.zoho.related import Related
 from connectors.sandbox.zoho.settings import Settings
 from connectors.sandbox.zoho.store import ADMIN_USER, API_USER, Store
 from connectors.sandbox.zoho.tokens import Tokens
-from connectors.sandbox.zoho.wire import ApiError, reply, stamp
+from connectors.sandbox.zoho.wire import ApiError, read_body, reply, stamp
 from connectors.sandbox.zoho.write import Writer
 
 _VERSIONS = ("v8", "v2")
@@ -103,8 +103,7 @@ class Sandbox:
         if rest[-1] == "deleted":
             cost = 2
         elif self.is_write(request) and request.method in ("POST", "PUT"):
-            body = request.get_json(silent=True)
-            items = body.get("data") if isinstance(body, dict) else None
+            items = read_body(request).get("data") if request.get_data() else None
             cost = max(1, -(-len(items) // 10)) if isinstance(items, list) else 1
         if self.credits_used + cost > self.credits:
             raise ApiError("TOO_MANY_REQUESTS", "You have exceeded your daily API credits limit.",

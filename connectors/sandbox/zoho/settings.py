@@ -24,10 +24,10 @@ from connectors.sandbox.zoho.wire import (
     empty,
     item_error,
     item_success,
+    read_body,
     reply,
 )
 from connectors.sandbox.zoho.wire import show as show_instant
-from connectors.sandbox.zoho.write import read_body
 
 ORG_ID = "60000000001"
 _PIPELINE_ID = f"{ID_PREFIX}000000095001"
@@ -188,7 +188,7 @@ class Settings:
             "id": module.layout_id,
             "name": "Standard",
             "display_label": "Standard",
-            "status": "active",
+            "status": 0 if version == "v2" else "active",
             "visible": True,
             "profiles": [_PROFILE],
             "sections": [

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta, timezone
 from decimal import Decimal
 from typing import Any
 
 import orjson
-from werkzeug.wrappers import Response
+from werkzeug.wrappers import Request, Response
 
 #: The account's time zone, Asia/Bangkok, which has no daylight saving time.
 ZONE = timezone(timedelta(hours=7))
@@ -86,3 +87,21 @@ def read_instant(text: str) -> str:
     if moment.tzinfo is None or len(text) <= len("2026-01-01"):
         raise ValueError(text)
     return stamp(moment)
+
+
+def read_body(request: Request) -> dict[str, Any]:
+    """The request's JSON object, numbers with a fraction as `Decimal`.
+
+    Raises:
+        ApiError: ``INVALID_REQUEST`` or ``INVALID_DATA``.
+    """
+    try:
+        body = json.loads(request.get_data(), parse_float=Decimal)
+    except ValueError:
+        raise ApiError(
+            "INVALID_REQUEST", "unable to process your request. please verify whether you have "
+            "entered proper method name, parameter and parameter values.",
+        ) from None  # fmt: skip
+    if not isinstance(body, dict):
+        raise ApiError("INVALID_DATA", "body", 400, {"expected_data_type": "jsonobject"})
+    return body

@@ -3,10 +3,8 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from decimal import Decimal
 from typing import Any
 
 from werkzeug.wrappers import Request, Response
@@ -14,7 +12,14 @@ from werkzeug.wrappers import Request, Response
 from connectors.sandbox.zoho.metadata import ModuleSpec
 from connectors.sandbox.zoho.store import API_USER, Store
 from connectors.sandbox.zoho.validate import ItemTrouble, Validator
-from connectors.sandbox.zoho.wire import ApiError, item_error, item_success, reply, stamp
+from connectors.sandbox.zoho.wire import (
+    ApiError,
+    item_error,
+    item_success,
+    read_body,
+    reply,
+    stamp,
+)
 from connectors.sandbox.zoho.wire import show as show_instant
 
 _BATCH = 100
@@ -29,24 +34,6 @@ class MergeJob:
     master: str
     losers: tuple[str, ...]
     done: bool = False
-
-
-def read_body(request: Request) -> dict[str, Any]:
-    """The request's JSON object, numbers with a fraction as `Decimal`.
-
-    Raises:
-        ApiError: ``INVALID_REQUEST`` or ``INVALID_DATA``.
-    """
-    try:
-        body = json.loads(request.get_data(), parse_float=Decimal)
-    except ValueError:
-        raise ApiError(
-            "INVALID_REQUEST", "unable to process your request. please verify whether you have "
-            "entered proper method name, parameter and parameter values.",
-        ) from None  # fmt: skip
-    if not isinstance(body, dict):
-        raise ApiError("INVALID_DATA", "body", 400, {"expected_data_type": "jsonobject"})
-    return body
 
 
 def read_items(request: Request) -> tuple[dict[str, Any], list[dict[str, Any]]]:

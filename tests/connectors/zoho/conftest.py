@@ -1,0 +1,90 @@
+"""A Zoho sandbox on a socket, and connectors to it that never pause."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+import requests
+
+from connectors.base import Access
+from connectors.sandbox.server import Clock, Server
+from connectors.sandbox.zoho import Sandbox
+from connectors.transport import Retrier
+from connectors.zoho import ZohoConnector
+from connectors.zoho.tokens import STORE
+
+START = datetime(2026, 3, 4, 5, 6, 7, tzinfo=UTC)
+
+
+@dataclass
+class Account:
+    """A sandbox, its server, and what the tests do with it."""
+
+    sandbox: Sandbox
+    server: Server
+    pauses: list[float] = field(default_factory=list)
+    opened: list[ZohoConnector] = field(default_factory=list)
+
+    def connect(self, **options: str) -> ZohoConnector:
+        """A further connector to the account."""
+        access = Access(
+            connection="asia",
+            url=self.server.url,
+            auth=self.sandbox.credentials(),
+            sandbox=True,
+            options=options,
+        )
+        made = ZohoConnector(access, Retrier(sleep=self.pauses.append))
+        self.opened.append(made)
+        return made
+
+    def paths(self, method: str = "") -> list[str]:
+        """The paths asked for so far, of one method if given."""
+        return [call.path for call in self.server.log.calls if method in ("", call.method)]
+
+    def token_calls(self) -> int:
+        """How often an access token was asked for."""
+        return self.paths("POST").count("/oauth/v2/token")
+
+
+@pytest.fixture
+def account() -> Iterator[Account]:
+    """A new account; its clock stands until it is moved."""
+    STORE.delete_tokens()
+    sandbox = Sandbox(clock=Clock(now=lambda: START))
+    made = Account(sandbox, Server(sandbox))
+    yield made
+    for connector in made.opened:
+        connector.close()
+    made.server.close()
+
+
+@pytest.fixture
+def connector(account: Account) -> ZohoConnector:
+    """A connector to the account."""
+    return account.connect()
+
+
+Ask = Callable[..., requests.Response]
+
+
+@pytest.fixture
+def ask(account: Account) -> Iterator[Ask]:
+    """Raw calls with a token: ``ask("GET", "/crm/v8/Contacts", params={…})``."""
+    session = requests.Session()
+    session.trust_env = False
+    reply = session.post(
+        f"{account.server.url}/oauth/v2/token",
+        data={**account.sandbox.credentials(), "grant_type": "refresh_token"},
+    )
+    session.headers["Authorization"] = f"Zoho-oauthtoken {reply.json()['access_token']}"
+
+    def call(method: str, path: str, **rest: Any) -> requests.Response:
+        return session.request(method, account.server.url + path, **rest)
+
+    yield call
+    session.close()
