@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from decimal import ROUND_HALF_EVEN, Decimal
+from functools import lru_cache
 
 from connectors.base import Value
 from mapping.document import FieldMapping
@@ -92,13 +93,16 @@ def _choice_reader(spec: Field, field: FieldMapping) -> Reader:
 
 
 def _choices_reader(one: Reader, split: Reader) -> Reader:
-    def read(native: Value) -> FieldValue:
+    @lru_cache(maxsize=4096)
+    def sorted_choices(native: Value) -> tuple[str, ...]:
         options = split(native)
-        if not isinstance(options, list):
-            return None
-        return sorted({str(one(option)) for option in options})
+        return (
+            tuple(sorted({str(one(text)) for text in options if text}))
+            if (isinstance(options, list))
+            else ()
+        )
 
-    return read
+    return lambda native: list(sorted_choices(native)) or None
 
 
 def _choice_writer(spec: Field, field: FieldMapping, vendor: str) -> Writer:
@@ -158,9 +162,12 @@ def _number_writer(field: FieldMapping) -> Writer:
 
     def write(value: FieldValue) -> Value:
         try:
-            number = _moved(Decimal(str(value)), places)
+            number = Decimal(str(value))
         except ArithmeticError as error:
             raise Untranslatable("not a number") from error
+        if not places and not whole:
+            return number
+        number = _moved(number, places)
         if whole:
             return int(number.to_integral_value(ROUND_HALF_EVEN))
         return Decimal(plain(number))

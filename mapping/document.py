@@ -178,49 +178,48 @@ def _validated(
     source: Located, objects: Mapping[str, ObjectSchema], flaws: list[Flaw]
 ) -> Document | None:
     """The model, part by part, so that one bad field does not hide another."""
-    if not isinstance(source.data, dict):
+    data = source.data
+    if not isinstance(data, dict):
         flaws.append(source.flaw((), "a mapping document is a block of keys and values"))
         return None
-    head = {key: value for key, value in source.data.items() if key != "fields"}
-    blocks = source.data.get("fields")
+    blocks, constants = data.get("fields"), data.get("constants")
     fields: dict[str, FieldMapping] = {}
-    if isinstance(blocks, dict):
-        for name, block in blocks.items():
-            found = block if isinstance(block, dict) else {"native": block}
-            try:
-                fields[name] = FieldMapping.model_validate(found)
-            except ValidationError as error:
-                flaws += _told(source, ("fields", name), error)
-    placeholder = fields or {"": FieldMapping(native="?")}
-    try:
-        whole = Document.model_validate(
-            {**head, "fields": placeholder if isinstance(blocks, dict) and blocks else blocks,
-             "path": source.file}
-        )  # fmt: skip
-    except ValidationError as error:
-        flaws += _told(source, (), error)
-        return None
-    schema = objects.get(whole.object)
-    if schema is None:
+    for name, block in blocks.items() if isinstance(blocks, dict) else ():
+        found = block if isinstance(block, dict) else {"native": block}
+        try:
+            fields[name] = FieldMapping.model_validate(found)
+        except ValidationError as error:
+            flaws += _told(source, ("fields", name), error)
+    schema = objects.get(str(data.get("object")))
+    if schema is not None:
+        fixed = constants if isinstance(constants, dict) else {}
+        flaws += [source.flaw(way, words) for way, words in flaws_of(fields, fixed, schema)]
+    elif "object" in data:
         known = ", ".join(objects)
-        flaws.append(source.flaw(("object",), f"no object {whole.object!r}; there are {known}"))
+        flaws.append(source.flaw(("object",), f"no such object; there are {known}"))
+    checked = fields or blocks
+    try:
+        return Document.model_validate({**data, "fields": checked, "path": source.file})
+    except ValidationError as error:
+        told = _told(source, (), error)
+        flaws += [flaw for flaw in told if not (fields and flaw.where.startswith("fields"))]
         return None
-    flaws += [source.flaw(way, words) for way, words in flaws_of(fields, whole.constants, schema)]
-    return whole
 
 
 def _told(source: Located, way: Way, error: ValidationError) -> list[Flaw]:
-    """pydantic's errors in our words, each at its line."""
-    found = []
+    """pydantic's errors in our words, each at its line, once for each place."""
+    found: dict[Way, Flaw] = {}
     for item in error.errors():
-        # A union adds the names of its members to the way: they are no keys of the file.
-        place = tuple(
-            part for part in item["loc"] if not str(part).startswith(("function-", "tagged"))
-        )
+        place: Way = (*way, *item["loc"])
         words = item["msg"]
-        if item["type"] == "extra_forbidden":
-            words = "no such key"
-        elif item["type"] == "missing":
+        if item["type"] == "missing":
             words = "this key is missing"
-        found.append(source.flaw((*way, *place), words))
-    return found
+        elif item["type"] == "extra_forbidden":
+            words = "no such key"
+        else:
+            # Members of a union are named after the place: they are no keys of the file.
+            while place and place not in source.lines:
+                place = place[:-1]
+                words = "neither text nor a number nor true or false"
+        found.setdefault(place, source.flaw(place, words))
+    return list(found.values())

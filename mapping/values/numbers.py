@@ -109,6 +109,9 @@ def _unsigned(text: str) -> Decimal:
 
 def parse_decimal(native: Value) -> str | None:
     """A number as canonical decimal text."""
+    if isinstance(native, str) and _PLAIN.fullmatch(native):  # what vendors send: no Decimal
+        text = native.rstrip("0").rstrip(".") if "." in native else native
+        return "0" if text == "-0" else text
     number = decimal_of(native)
     return None if number is None else plain(number)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import gettext
 import re
 from functools import lru_cache
+from typing import Any
 
 import pycountry
 
@@ -84,26 +85,34 @@ def _key(name: str) -> str:
     return _WITHOUT_ARTICLE.sub("", key).replace(" ", "")
 
 
+def _countries() -> list[Any]:
+    return sorted(pycountry.countries, key=lambda country: str(country.alpha_2))
+
+
 @lru_cache(maxsize=1)
 def _names() -> dict[str, str]:
-    """Codes by folded name. What comes first stays: aliases, English, then other languages."""
-    names: dict[str, str] = {}
-    for code, english in _ENGLISH.items():
-        names[_key(english)] = code
+    """Codes by folded code, alias or English name. What comes first stays."""
+    names = {_key(english): code for code, english in _ENGLISH.items()}
     for code, aliases in _ALIASES.items():
         for alias in aliases.split(";"):
             names.setdefault(_key(alias), code)
-    countries = sorted(pycountry.countries, key=lambda country: str(country.alpha_2))
     for attribute in ("alpha_2", "alpha_3", "name", "common_name", "official_name"):
-        for country in countries:
+        for country in _countries():
             if name := getattr(country, attribute, None):
                 names.setdefault(_key(name), country.alpha_2)
+    return names
+
+
+@lru_cache(maxsize=1)
+def _translated_names() -> dict[str, str]:
+    """Codes by folded name in other languages: built when the first such name comes."""
+    names: dict[str, str] = {}
     for language in _LANGUAGES:
         try:
             words = gettext.translation("iso3166-1", pycountry.LOCALES_DIR, languages=[language])
         except OSError:
             continue
-        for country in countries:
+        for country in _countries():
             for attribute in ("common_name", "name", "official_name"):
                 if name := getattr(country, attribute, None):
                     translated = words.gettext(name)
@@ -117,7 +126,8 @@ def _names() -> dict[str, str]:
 
 @lru_cache(maxsize=4096)
 def _country(text: str) -> str | None:
-    return _names().get(_key(text))
+    key = _key(text)
+    return _names().get(key) or _translated_names().get(key)
 
 
 def parse_country(native: Value) -> str | None:

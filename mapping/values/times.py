@@ -107,12 +107,14 @@ def _start_of_day(day: date, context: Context) -> datetime:
 
 def parse_instant(native: Value, context: Context) -> str | None:
     """An instant as canonical text."""
-    if isinstance(native, str) and _CANONICAL.fullmatch(native):
-        try:
-            datetime.fromisoformat(native)
-        except ValueError as error:
-            raise Untranslatable("no such moment", _ADVICE) from error
-        return native
+    if isinstance(native, str):
+        text = f"{native[:-5]}Z" if native.endswith("+0000") else native
+        if _CANONICAL.fullmatch(text):  # what two vendors send
+            try:
+                datetime.fromisoformat(text)
+            except ValueError as error:
+                raise Untranslatable("no such moment", _ADVICE) from error
+            return text
     moment = moment_of(native, context)
     return None if moment is None else instant_text(moment)
 
@@ -131,7 +133,11 @@ def parse_date(native: Value, context: Context) -> str | None:
         raise Untranslatable("not a date", _ADVICE)
     if isinstance(native, int | Decimal):
         return _from_epoch(int(native)).date().isoformat()
-    text = spell(native)
+    return _day_of_text(spell(native), context)
+
+
+@lru_cache(maxsize=16384)
+def _day_of_text(text: str, context: Context) -> str | None:
     found = _ISO_DATE.fullmatch(text)
     if not found:
         text = fold_digits(without_invisible(text)).strip()
@@ -152,6 +158,7 @@ def date_of_instant(native: Value, context: Context) -> str | None:
     return None if moment is None else moment.astimezone(zone(context.time_zone)).date().isoformat()
 
 
+@lru_cache(maxsize=16384)
 def instant_of_date(day: str, context: Context) -> str:
     """The native instant for a canonical date: its first moment in the account's time zone."""
     return instant_text(_start_of_day(date.fromisoformat(day), context))
