@@ -140,7 +140,7 @@ def _of_item_status(
         if rest["code"] == "OBJECT_NOT_FOUND" or "x-hubspot-notfound" in folded:
             return Gone(say("the record does not exist any more"), **rest)
         return Misconfigured(say("HubSpot has nothing at this address"), **rest)
-    if "Unable to infer object type" in message:
+    if "Unable to infer object type" in message or "not a unique identifier" in message:
         return Misconfigured(say(message), **rest)
     if status in (400, 413, 414, 422):
         problems = _problems(body)

@@ -16,7 +16,7 @@ LIST_PAGE = 100
 SEARCH_PAGE = 200
 #: Inputs of one association batch.
 LINKS_READ = 1000
-LINKS_WRITE = 100
+LINKS_WRITE = 1000
 
 
 def modified_property(object: str) -> str:

@@ -107,17 +107,16 @@ class Writer:
             for item in part:
                 item.id, item.done = item.write.id, True
             return []
-        results = list(reply.body.get("results") or [])
-        for match in (_by_trace, _by_key, _by_values):
-            _pair_up(part, results, match)
         for entry in reply.body.get("errors") or []:
             context = entry.get("context") or {}
             traces = {str(trace) for trace in context.get("objectWriteTraceId") or []}
-            ids = {str(id) for id in context.get("ids") or []}
+            ids = {str(id) for id in context.get("ids") or []} - {""}
             for item in part:
-                named = item.trace in traces or (item.write.id in ids if item.write.id else False)
-                if named and not item.done:
+                if item.trace in traces or item.write.id in ids:
                     item.error = errors.of_item(entry, self._wire.connection)
+        results = list(reply.body.get("results") or [])
+        for match in (_by_trace, _by_key, _by_values, _by_default):
+            _pair_up(part, results, match)
         left = [item for item in part if not item.done and item.error is None]
         if left and results:
             for item in left:
@@ -274,22 +273,28 @@ def _by_values(item: _Item, raw: Mapping[str, Any]) -> bool:
     )
 
 
+def _by_default(item: _Item, raw: Mapping[str, Any]) -> bool:
+    """The only result left belongs to the only item left: an update of a merged record, say,
+    comes back under the survivor's id."""
+    return True
+
+
 def _pair_up(
     part: Sequence[_Item],
     results: list[Mapping[str, Any]],
     match: Callable[[_Item, Mapping[str, Any]], bool],
 ) -> None:
-    """Give results to the items they match alone; what is given is taken out of `results`."""
-    for item in part:
-        if item.done:
-            continue
+    """Give results to the items they match, where that is unambiguous; what is given is taken
+    out of `results`."""
+    waiting = [item for item in part if not item.done and item.error is None]
+    for item in waiting:
         mine = [raw for raw in results if match(item, raw)]
-        if len(mine) == 1 or (len(part) == 1 and len(results) == 1):
-            raw = mine[0] if mine else results[0]
-            results.remove(raw)
-            item.raw, item.id, item.done = raw, str(raw["id"]), True
-            new = raw.get("new")
-            item.created = item.write.kind == "create" and (new is None or bool(new))
+        if len(mine) != 1 or sum(match(other, mine[0]) for other in waiting) != 1:
+            continue
+        raw = mine[0]
+        results.remove(raw)
+        item.raw, item.id, item.done = raw, str(raw["id"]), True
+        item.created = item.write.kind == "create" and raw.get("new") is not False
 
 
 def _postponed(error: ConnectorError, name: str) -> ItemError:

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import re
-from collections.abc import MutableMapping
 
 from connectors.sandbox.hubspot import schema
 from connectors.sandbox.hubspot.objects import Query, flag
+from connectors.sandbox.hubspot.records import Records
 from connectors.sandbox.hubspot.replies import Failure, Json, bad_request, not_found
 from connectors.sandbox.hubspot.schema import PIPELINES, REQUIRED, TYPES, Property
 
@@ -19,20 +19,21 @@ MOST_UNIQUE = 10
 class Definitions:
     """The account's metadata; properties can be added."""
 
-    def __init__(self, properties: MutableMapping[str, dict[str, Property]], portal: int) -> None:
-        self._properties = properties
+    def __init__(self, records: Records, portal: int) -> None:
+        self._properties = records.properties
+        self._visible = records.visible
         self._portal = portal
 
     def properties(self, object: str, query: Query) -> Json:
         """All properties of an object."""
         if flag(query, "archived"):
             return {"results": []}
-        held = self._properties[object]
+        held = self._visible(object)
         return {"results": [held[name].json(_CREATED) for name in sorted(held)]}
 
     def property(self, object: str, name: str) -> Json:
         """One property."""
-        if name not in self._properties[object]:
+        if name not in self._visible(object):
             raise not_found(f"Property {name} does not exist")
         return self._properties[object][name].json(_CREATED)
 

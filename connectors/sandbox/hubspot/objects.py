@@ -67,7 +67,7 @@ class Objects:
         object = row.object
         wanted = set(properties or schema.DEFAULTS[object])
         wanted |= {"createdate", "hs_object_id", schema.MODIFIED[object]}
-        known = self._records.properties[object]
+        known = self._records.visible(object)
         made: Json = {
             "id": str(row.id),
             "properties": {
@@ -116,7 +116,7 @@ class Objects:
         return made
 
     def _written(self, row: Row, changed: Sequence[str]) -> Json:
-        known = self._records.properties[row.object]
+        known = self._records.visible(row.object)
         derived = [n for n in ("hs_deal_stage_probability", "hs_email_domain") if n in known]
         filled = [name for name in derived if self._records.value(row, name) is not None]
         return self.shape(row, [*changed, *filled])

@@ -34,11 +34,18 @@ class Records:
         self.store = store
         self.associations = associations
         self.properties = schema.properties()
+        self.hidden: set[tuple[str, str]] = set()
         self._now = now
         self._portal = portal
         self._keep_primary_id = keep_primary_id
 
     # -- reading
+
+    def visible(self, object: str) -> dict[str, Property]:
+        """The properties that the API's user may see."""
+        if not self.hidden:
+            return self.properties[object]
+        return {n: p for n, p in self.properties[object].items() if (object, n) not in self.hidden}
 
     def value(self, row: Row, name: str) -> str | None:
         """One property of a record as the API shows it."""
@@ -78,7 +85,7 @@ class Records:
         """
         if id_property in (None, "hs_object_id"):
             return self.store.resolve(object, int(id)) if id.isascii() and id.isdigit() else None
-        known = self.properties[object].get(str(id_property))
+        known = self.visible(object).get(str(id_property))
         if known is None or not known.unique:
             raise bad_request(
                 f"Property '{id_property}' is not a unique identifier property for"
@@ -94,7 +101,7 @@ class Records:
         self, object: str, raw: Mapping[str, Any], current: Row | None
     ) -> dict[str, str | None]:
         """Written values as stored ones. Raises `Failure` with every problem at once."""
-        known = self.properties[object]
+        known = self.visible(object)
         problems: list[Json] = []
         clean: dict[str, str | None] = {}
         for name, value in raw.items():
@@ -183,7 +190,8 @@ class Records:
         if now_closed is not None and now_closed.closed:
             if closed not in row.body:
                 row.body[closed] = changed[closed] = iso(row.modified)
-        elif row.object == "tickets" and row.body.pop(closed, None) is not None:
+        elif row.object == "tickets" and closed not in changed and closed in row.body:
+            del row.body[closed]
             changed[closed] = None
 
     def keys(self, row: Row) -> list[tuple[str, str]]:

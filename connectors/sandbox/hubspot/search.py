@@ -45,13 +45,13 @@ class Search:
         self,
         store: Store,
         objects: Objects,
-        properties: Mapping[str, Mapping[str, Property]],
+        visible: Callable[[str], Mapping[str, Property]],
         now: Callable[[], int],
         lag: float,
     ) -> None:
         self._store = store
         self._objects = objects
-        self._properties = properties
+        self._visible = visible
         self._now = now
         self.lag = lag
         store.db.create_function("fold", 1, _fold, deterministic=True)
@@ -93,7 +93,7 @@ class Search:
         return made
 
     def _expression(self, object: str, name: str) -> tuple[str, list[Any], Property]:
-        prop = self._properties[object].get(name)
+        prop = self._visible(object).get(name)
         if prop is None:
             raise bad_request(f"There was a problem with the request: property {name} is unknown")
         if name == "hs_object_id":

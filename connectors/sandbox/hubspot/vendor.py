@@ -79,9 +79,9 @@ class Sandbox:
         self._records = Records(self._store, associations, self._now, PORTAL, keep_primary_id)
         self._objects = Objects(self._records, associations, self._now, self.api_user)
         self._links = Links(self._records, associations, self._now, numeric_association_ids)
-        self._definitions = Definitions(self._records.properties, PORTAL)
+        self._definitions = Definitions(self._records, PORTAL)
         self._search = Search(
-            self._store, self._objects, self._records.properties, self._now, search_lag
+            self._store, self._objects, self._records.visible, self._now, search_lag
         )
         self._backdoor = Backdoor(self._records, associations, self._owners, self._now)
 
@@ -114,11 +114,15 @@ class Sandbox:
         """Merge two records as a person does; the survivor's id."""
         return self._backdoor.merge(object, primary, other)
 
+    def hide(self, object: str, field: str) -> None:
+        """Take the permission to see a property from the API's user."""
+        self._records.hidden.add((object, field))
+
     def credentials(self) -> dict[str, Any]:
         """The private app's `auth` block."""
         return {"kind": "private_app", "access_token": self.tokens.private}
 
-    def renewable_credentials(self) -> dict[str, Any]:
+    def oauth_credentials(self) -> dict[str, Any]:
         """An OAuth app's `auth` block; its access tokens live half an hour."""
         return {
             "kind": "oauth",
