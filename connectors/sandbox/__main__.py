@@ -48,7 +48,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
             token_lifetime=chosen.token_lifetime,
         )
     except OSError as error:
-        parser.exit(1, f"{parser.prog}: {error.strerror or error}\n")
+        where = f": {error.filename}" if error.filename else ""
+        parser.exit(1, f"{parser.prog}: {error.strerror or error}{where}\n")
 
 
 if __name__ == "__main__":

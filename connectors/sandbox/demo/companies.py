@@ -188,7 +188,7 @@ def make_companies(
                 switchboard=numbers.next(country, fixed=True),
                 industry=industry,
                 employees=int(chance.lognormvariate(4, 1.3)) + 2,
-                revenue=chance.money(90_000, 40_000_000, "USD", whole=False),
+                revenue=chance.money(90_000, 40_000_000, "USD", whole=True),
                 description=chance.choice(_DESCRIPTIONS[country.code]),
                 owner=chance.choice(owners),
                 created=calendar.created(chance),
