@@ -154,11 +154,15 @@ class Setup:
     credentials: str = "credentials"
     """Name of the sandbox's method that gives the `auth` block."""
     options: Mapping[str, str] = field(default_factory=dict)
+    sandbox: Mapping[str, Any] = field(default_factory=dict)
+    """Further arguments of the sandbox."""
 
 
 SETUPS: dict[str, Setup] = {
-    "salesforce": Setup("salesforce"),
-    "salesforce-password": Setup("salesforce", "password_credentials"),
+    "salesforce": Setup("salesforce", sandbox={"token_lifetime": 7200.0}),
+    "salesforce-password": Setup(
+        "salesforce", "password_credentials", sandbox={"token_lifetime": 7200.0}
+    ),
     "hubspot": Setup("hubspot"),
     "hubspot-dated": Setup(
         "hubspot", "oauth_credentials", {"api_version": "2026-09", "history": "true"}
@@ -218,7 +222,7 @@ class Rig:
         self.words = WORDS[setup.vendor]
         self.clock = Clock(now=lambda: START)
         self.sandbox = importlib.import_module(f"connectors.sandbox.{setup.vendor}").Sandbox(
-            clock=self.clock
+            clock=self.clock, **setup.sandbox
         )
         self.fault = Fault(self.sandbox)
         self.server = server
