@@ -74,17 +74,24 @@ class Batches:
     def _one(self, items: Sequence[Item], what: str, send: Send) -> None:
         """One batch; rows that others hold are tried again by themselves."""
 
-        def attempt() -> None:
+        def attempt() -> Wait | None:
             waiting = [item for item in items if not item.done]
-            self._split(waiting, what, send)
+            try:
+                self._split(waiting, what, send)
+            except Wait as error:
+                # `send` has its own patience, and knows what must not be sent twice.
+                return error
             for item in waiting:
                 if isinstance(item.error, Locked):
                     raise item.error
+            return None
 
         try:
-            self._retrier.call(attempt)
+            met = self._retrier.call(attempt)
         except Locked:
             return
+        if met is not None:
+            raise met
 
     def _split(self, items: Sequence[Item], what: str, send: Send) -> None:
         """Send; where the whole call is refused for one member, send the halves."""

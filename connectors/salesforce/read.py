@@ -15,7 +15,7 @@ from connectors.salesforce.client import Client, LocatorExpired
 from connectors.salesforce.cursor import Cursor
 from connectors.salesforce.describe import ROLES, Schema
 from connectors.salesforce.soql import LONGEST, chunks, listed, name, size
-from connectors.salesforce.values import decode, instant, soql_instant, to18
+from connectors.salesforce.values import decode, instant, is_id, soql_instant, to18
 
 T = TypeVar("T")
 
@@ -170,7 +170,7 @@ class Reader:
 
         def ask(plan: _Plan) -> list[Record]:
             found: list[Record] = []
-            for part in chunks(plan.select, wanted, 400):
+            for part in chunks(plan.select, [id for id in wanted if is_id(id)], 400):
                 found += self._records(plan, self._by_ids(plan, part))
             return found
 
@@ -189,6 +189,8 @@ class Reader:
     ) -> list[Record]:
         """See `connectors.base.Connector.find`."""
         wanted = list(dict.fromkeys(value for value in values if value))
+        if not wanted:
+            return []
         if field not in self._schema.get(object).fields:
             raise Misconfigured(
                 f"{self._client.connection}: {object} shows no field {field!r}",
@@ -203,7 +205,7 @@ class Reader:
                     found[record.id] = record
             return list(found.values())
 
-        return self._fresh(object, fields, ask) if wanted else []
+        return self._fresh(object, fields, ask)
 
     def _by_ids(self, plan: _Plan, ids: Sequence[str]) -> list[dict[str, Any]]:
         soql = f"{plan.select} WHERE Id IN {listed(ids)}"

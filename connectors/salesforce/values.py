@@ -30,6 +30,11 @@ def to18(id: str) -> str:
     return id + checks
 
 
+def is_id(text: str) -> bool:
+    """Whether the text has the shape of an id; Salesforce refuses queries for others."""
+    return bool(_ID15.match(text[:15])) and len(text) in (15, 18) and text.isascii()
+
+
 def instant(text: str) -> datetime:
     """``2021-12-02T18:22:42.000+0000`` as aware UTC."""
     return datetime.fromisoformat(text).astimezone(UTC)

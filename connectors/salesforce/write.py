@@ -1,22 +1,21 @@
 """Carrying out writes: sObject Collections of 200, upserts by external id, junction rows."""
 
-# ruff: noqa: S608 (names are checked and values quoted by `soql`)
+
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any, TypeVar
+from typing import Any
 
 from connectors.base import ObjectInfo, Value, Write, WriteResult
-from connectors.errors import ConnectorError, Gone, Invalid, ItemError, Refused
+from connectors.errors import ConnectorError, Invalid, ItemError, Refused
 from connectors.salesforce.batch import Batches, Item, Send
 from connectors.salesforce.client import Client
 from connectors.salesforce.describe import ROLES, Schema
+from connectors.salesforce.gone import UNCLEAR, explain
 from connectors.salesforce.roles import RoleWriter, role_change
-from connectors.salesforce.soql import chunks, listed, name
+from connectors.salesforce.soql import name
 from connectors.salesforce.values import encode, to18
 from connectors.transport import Retrier
-
-E = TypeVar("E", bound=ItemError)
 
 
 class Writer:
@@ -134,45 +133,17 @@ class Writer:
     # Afterwards
 
     def _explain(self, info: ObjectInfo, writes: Sequence[Write], items: Sequence[Item]) -> None:
-        """Find out which records are gone, and into which they were merged.
-
-        ENTITY_IS_DELETED and INVALID_CROSS_REFERENCE_KEY are said of the record itself and
-        of a record it refers to alike.
-        """
-        unclear = {
-            item.id: item
+        """Find out what is gone: the record (and into which it was merged), or one it names."""
+        unclear = [
+            (write, item)
             for write, item in zip(writes, items, strict=True)
-            if item.id
-            and write.kind != "create"
-            and getattr(item.error, "code", "")
-            in ("ENTITY_IS_DELETED", "INVALID_CROSS_REFERENCE_KEY", "NOT_FOUND")
-        }
-        created = [
-            item
-            for write, item in zip(writes, items, strict=True)
-            if write.kind == "create" and isinstance(item.error, Gone)
+            if getattr(item.error, "code", "") in UNCLEAR
         ]
-        for item in created:
-            item.error = _as(Invalid, item.error)
-        if not unclear:
-            return
-        merges = ", MasterRecordId" if "MasterRecordId" in info.fields else ""
-        select = f"SELECT Id, IsDeleted{merges} FROM {info.name}"
-        rows: dict[str, Mapping[str, Any]] = {}
         try:
-            for part in chunks(select, list(unclear)):
-                found = self._client.query_all(f"{select} WHERE Id IN {listed(part)}", deleted=True)
-                rows.update({to18(row["Id"]): row for row in found})
+            explain(self._client, info, unclear)
         except ConnectorError:
+            # The refusals stand as they are; nothing was lost by not knowing more.
             return
-        for id, item in unclear.items():
-            row = rows.get(id)
-            if row is None or row["IsDeleted"]:
-                gone = _as(Gone, item.error)
-                gone.merged_into = to18((row or {}).get("MasterRecordId") or "")
-                item.error = gone
-            else:
-                item.error = _as(Invalid, item.error)
 
     def _write_roles(
         self, writes: Sequence[Write], items: Sequence[Item]
@@ -194,19 +165,6 @@ class Writer:
 
 
 _ORDER = {"create": 0, "update": 1, "archive": 2}
-
-
-def _as(kind: type[E], error: ConnectorError | None) -> E:
-    """The same refusal under another class."""
-    assert error is not None
-    return kind(
-        str(error),
-        connection=error.connection,
-        words=error.words,
-        code=error.code,
-        status=error.status,
-        fields=getattr(error, "fields", ()),
-    )
 
 
 def _is_deleted(result: Mapping[str, Any]) -> bool:

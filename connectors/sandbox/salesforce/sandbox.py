@@ -33,7 +33,8 @@ class Sandbox:
     Args:
         clock: the time it lives in.
         seed: makes its tokens repeatable.
-        token_lifetime: seconds of the clock after which a token is refused, None for never.
+        token_lifetime: seconds of the clock after which a token is refused, None for never;
+            two hours are what a new org has.
         daily_calls: calls the org may make a day.
     """
 
@@ -43,7 +44,7 @@ class Sandbox:
         self,
         clock: Clock | None = None,
         seed: int = 0,
-        token_lifetime: float | None = None,
+        token_lifetime: float | None = 7200.0,
         daily_calls: int = 100_000,
     ) -> None:
         self.clock = clock or Clock()
@@ -200,8 +201,9 @@ class Sandbox:
         with self.store.undoable():
             self.store.delete(target, to18(id), self.store.human)
 
-    def merge(self, object: str, winner: str, losers: Sequence[str]) -> None:
-        """Merge records into one as a user of the vendor does."""
+    def merge(self, object: str, winner: str, losers: str | Sequence[str]) -> str:
+        """Merge records into one as a user of the vendor does; the survivor's id."""
+        losers = [losers] if isinstance(losers, str) else losers
         target = self._object(object)
         if not target.mergeable:
             raise ValueError(f"Salesforce does not merge {object}")
@@ -209,6 +211,7 @@ class Sandbox:
             self._live(target, id)
         with self.store.undoable():
             self.store.merge(target, to18(winner), [to18(id) for id in losers], self.store.human)
+        return to18(winner)
 
     def hide(self, object: str, field: str, hidden: bool = True) -> None:
         """Take the field from the integration user's sight, or give it back."""
