@@ -117,6 +117,9 @@ class Near(_Model):
     field: str = Field(description="The field compared.")
     days: float | None = Field(None, ge=0, description="Most days between two dates or instants.")
     share: float | None = Field(None, ge=0, description="Largest relative difference of numbers.")
+    similar: float | None = Field(
+        None, ge=0, le=1, description="Least likeness of two spellings, 1 being equal."
+    )
 
 
 class RuleSettings(_Model):
@@ -131,6 +134,42 @@ class RuleSettings(_Model):
     def name(self) -> str:
         """How links and reports call the rule."""
         return "+".join(self.keys)
+
+
+def _rule(keys: str, *near: Near) -> RuleSettings:
+    return RuleSettings(keys=tuple(keys.split("+")), near=near)
+
+
+#: Guarded exact rules on normalised keys, strongest first. Measured on the demo data: no
+#: false link at 1,200 contacts (`concord demo --json` prints precision and recall).
+DEFAULT_MATCH: Mapping[str, tuple[RuleSettings, ...]] = {
+    "user": (_rule("email"),),
+    "company": (
+        _rule("domain"),
+        _rule("name+country"),
+        _rule("name+city"),
+        _rule("name+phone"),
+    ),
+    "contact": (
+        _rule("email"),
+        _rule("any_phone+last_name"),
+        _rule("full_name+company"),
+        _rule("full_name+email_domain"),
+        _rule("any_phone+full_name"),
+        _rule("any_phone+first_name", Near(field="last_name", similar=0.65)),
+        _rule("email_domain+last_name", Near(field="first_name", similar=0.8)),
+        _rule("role_email+last_name"),
+        _rule("full_name+birth_date"),
+    ),
+    "deal": (
+        _rule("name+company", Near(field="close_date", days=45), Near(field="amount", share=0.2)),
+        _rule("name+amount"),
+    ),
+    "ticket": (
+        _rule("subject+contacts", Near(field="created_at", days=3)),
+        _rule("subject+company", Near(field="created_at", days=3)),
+    ),
+}
 
 
 class FieldSettings(_Model):
@@ -168,7 +207,9 @@ def _create_in(value: Any) -> Any:
 class ObjectSettings(_Model):
     """How one object is reconciled."""
 
-    match: tuple[RuleSettings, ...] = Field((), description="Matching rules, strongest first.")
+    match: tuple[RuleSettings, ...] | None = Field(
+        None, description="Matching rules, strongest first; the shipped ones if left out."
+    )
     priority: tuple[str, ...] = Field((), description="Connections, most trusted first.")
     policy: Policy | None = Field(None, description="Policy for fields without their own.")
     fields: dict[str, FieldSettings] = Field(default_factory=dict, description="Per field.")
@@ -269,6 +310,11 @@ class Settings(_Model):
     def object(self, name: str) -> ObjectSettings:
         """Settings of one object, defaults where the file says nothing."""
         return self.objects.get(name, ObjectSettings())
+
+    def rules(self, name: str) -> tuple[RuleSettings, ...]:
+        """The matching rules of one object, users included."""
+        chosen = self.object(name).match
+        return DEFAULT_MATCH[name] if chosen is None else chosen
 
     def region_of(self, connection: str) -> str:
         """Default phone region of a connection."""

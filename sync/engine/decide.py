@@ -26,15 +26,11 @@ from sync.model import (
     Replica,
     entity_id,
 )
-from sync.settings import RuleSettings
 from sync.store import books, entities, queues, replicas
 from sync.store.database import chunks
 
 #: Entities merged and planned in one transaction.
 BATCH = 250
-
-#: Users are one if their e-mail is; there is nothing to choose.
-_USER_RULES = (RuleSettings(keys=("email",)),)
 
 
 def decide(wiring: Wiring, object: str) -> None:
@@ -59,12 +55,12 @@ def decide(wiring: Wiring, object: str) -> None:
 def _place(wiring: Wiring, object: str, live: Sequence[Replica]) -> set[str]:
     """Link unlinked records; the entities that these replicas belong to."""
     session, schema = wiring.session, OBJECTS[object]
-    chosen = _USER_RULES if object == "user" else wiring.settings.object(object).match
-    limit = 1000 if object == "user" else wiring.settings.object(object).key_limit
+    chosen = wiring.settings.rules(object)
+    limit = wiring.settings.object(object).key_limit
     rules = [
         Rule(
             rule.name,
-            tuple(Near(near.field, near.days, near.share) for near in rule.near),
+            tuple(Near(near.field, near.days, near.share, near.similar) for near in rule.near),
             names_people=not {"last_name", "first_name"} <= schema.fields.keys()
             or bool({"last_name", "full_name", "first_name"} & set(rule.keys)),
         )

@@ -15,7 +15,10 @@ from datetime import date, datetime
 from decimal import Decimal
 from itertools import combinations
 
+from rapidfuzz.distance import DamerauLevenshtein
+
 from mapping.schema import Fields, FieldValue
+from mapping.values import fold
 from sync.model import Place, entity_id
 
 #: The rule that a value in the external-id field makes.
@@ -30,11 +33,13 @@ VETO: tuple[str, ...] = ("birth_date",)
 
 @dataclass(frozen=True, slots=True)
 class Near:
-    """Two values of `field` must lie within `days`, or differ by at most `share` of the larger."""
+    """Two values of `field` must lie within `days`, differ by at most `share` of the larger, or
+    be spelled alike: `similar` is 1 - (edits, a swap counting one) / length, on folded text."""
 
     field: str
     days: float | None = None
     share: float | None = None
+    similar: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -205,7 +210,16 @@ def _distance(a: Candidate, b: Candidate, rule: Rule) -> float | None:
             if apart > near.share:
                 return None
             total += apart / max(near.share, 1e-9)
+        if near.similar is not None:
+            likeness = _likeness(str(one), str(two))
+            if likeness < near.similar:
+                return None
+            total += 1 - likeness
     return total
+
+
+def _likeness(one: str, two: str) -> float:
+    return DamerauLevenshtein.normalized_similarity(fold(one), fold(two))
 
 
 def _days(one: FieldValue, two: FieldValue) -> float:
