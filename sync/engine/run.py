@@ -128,7 +128,7 @@ def _stages(wiring: Wiring, options: Options) -> None:
         if not wiring.stop.is_set():
             decide(wiring, object)
         _renew(wiring)
-    if wiring.report.held or wiring.stop.is_set():
+    if wiring.stop.is_set():
         return
     if options.dry:
         wiring.report.planned = [
@@ -138,10 +138,10 @@ def _stages(wiring: Wiring, options: Options) -> None:
         return
     if options.only is not None:
         _keep_only(wiring, options.only)
-    if over := _over_limits(wiring):
+    wiring.report.held = wiring.report.held or _over_limits(wiring)
+    if wiring.report.held:
         held = queues.outbox(wiring.session, status=("pending",), run=wiring.run)
         queues.set_status(wiring.session, [queued.id for queued in held], "held")
-        wiring.report.held = over
         wiring.session.commit()
         return
     _do(wiring, objects)
