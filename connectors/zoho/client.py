@@ -68,9 +68,15 @@ def _place(access: Access) -> DataCenter.Environment:
         return DataCenter.Environment(url, f"{url}/oauth/v2/token", url)
     given = access.options.get("data_center", "")
     kind = access.options.get("environment", "production")
-    if not given and access.url:
+    if access.url:
         host = urlsplit(require_safe(access.url, name)).hostname or ""
-        given = host.partition("zohoapis.")[2]
+        domain = host.partition(".zohoapis.")[2]
+        if not domain:
+            raise Misconfigured(
+                f"{name}: {host} is no address of Zoho's API (https://www.zohoapis.com, …)",
+                connection=name,
+            )
+        given = domain
         kind = host.partition(".")[0] if host.startswith(("sandbox.", "developer.")) else kind
     try:
         place = environment(given or "com", kind)
@@ -287,4 +293,7 @@ def dump(body: Any) -> bytes:
     Raises:
         ValueError: text that is not Unicode, a number JSON has no way to write.
     """
-    return orjson.dumps(body, default=_exact)
+    try:
+        return orjson.dumps(body, default=_exact)
+    except TypeError as error:
+        raise ValueError(str(error)) from error
