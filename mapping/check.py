@@ -315,17 +315,13 @@ def round_trip(document: Document, context: Context) -> list[Finding]:
             back, read = translator.to_fields(_record(document.native, natives))
             if written or read:
                 reason = (written + read)[0].reason
-                found.append(_error(name, field.native, f"{sample!r}: {reason}", "Correct it."))
+                message = f"{sample!r} cannot be written and read again: {reason}"
+                found.append(_error(name, field.native, message, "Correct the mapping."))
             elif not same(spec.kind, sample, back.get(name), context.region):
                 grave = spec.kind not in (Kind.CHOICE, Kind.CHOICES)
-                found.append(
-                    (_error if grave else _warning)(
-                        name,
-                        field.native,
-                        f"{sample!r} comes back as {back.get(name)!r}",
-                        "The vendor has no value of its own for it.",
-                    )  # fmt: skip
-                )
+                message = f"{sample!r} comes back as {back.get(name)!r}"
+                advice = "The vendor has no value of its own for it."
+                found.append((_error if grave else _warning)(name, field.native, message, advice))
     return found
 
 
@@ -334,7 +330,7 @@ def _samples(spec: Field, field: FieldMapping) -> tuple[FieldValue, ...]:
         return tuple(field.choices or spec.choices)
     if spec.kind is Kind.CHOICES:
         every = sorted(field.choices or spec.choices)
-        return ([choice for choice in every], *([choice] for choice in every))
+        return (every, *([choice] for choice in every))
     if field.holds == "one":
         return (["1"],)
     return _SAMPLES[spec.kind]

@@ -17,7 +17,7 @@ from mapping.values import (
     instant_of_date,
     parser,
 )
-from mapping.values.numbers import decimal_of, plain
+from mapping.values.numbers import decimal_of, moved, plain
 from mapping.values.text import clean, spell
 
 Reader = Callable[[Value], FieldValue]
@@ -132,32 +132,20 @@ def _choices_writer(one: Writer) -> Writer:
     return write
 
 
-def _shift(scale: Decimal) -> int:
-    return scale.adjusted()
-
-
 def _scaled_reader(scale: Decimal) -> Reader:
-    places = -_shift(scale)
+    places = -scale.adjusted()
 
     def read(native: Value) -> FieldValue:
         if isinstance(native, str):
             native = native.strip().rstrip("%")
         number = decimal_of(native)
-        return None if number is None else plain(_moved(number, places))
+        return None if number is None else plain(moved(number, places))
 
     return read
 
 
-def _moved(number: Decimal, places: int) -> Decimal:
-    """The number with its point moved: exact, whatever the decimal context."""
-    sign, digits, exponent = number.as_tuple()
-    if not isinstance(exponent, int):
-        return number
-    return Decimal((sign, digits, exponent + places))
-
-
 def _number_writer(field: FieldMapping) -> Writer:
-    places = _shift(field.scale) if field.scale is not None else 0
+    places = field.scale.adjusted() if field.scale is not None else 0
     whole = field.native_type == "integer"
 
     def write(value: FieldValue) -> Value:
@@ -167,7 +155,7 @@ def _number_writer(field: FieldMapping) -> Writer:
             raise Untranslatable("not a number") from error
         if not places and not whole:
             return number
-        number = _moved(number, places)
+        number = moved(number, places)
         if whole:
             return int(number.to_integral_value(ROUND_HALF_EVEN))
         return Decimal(plain(number))

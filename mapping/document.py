@@ -192,17 +192,18 @@ def _validated(
             flaws += _told(source, ("fields", name), error)
     schema = objects.get(str(data.get("object")))
     if schema is not None:
-        fixed = constants if isinstance(constants, dict) else {}
+        fixed = frozenset(constants) if isinstance(constants, dict) else frozenset()
         flaws += [source.flaw(way, words) for way, words in flaws_of(fields, fixed, schema)]
     elif "object" in data:
         known = ", ".join(objects)
         flaws.append(source.flaw(("object",), f"no such object; there are {known}"))
-    checked = fields or blocks
+    whole = {**data, "path": source.file}
+    if isinstance(blocks, dict) and blocks:  # told already, one by one
+        whole["fields"] = fields or {"": FieldMapping(native="?")}
     try:
-        return Document.model_validate({**data, "fields": checked, "path": source.file})
+        return Document.model_validate(whole)
     except ValidationError as error:
-        told = _told(source, (), error)
-        flaws += [flaw for flaw in told if not (fields and flaw.where.startswith("fields"))]
+        flaws += _told(source, (), error)
         return None
 
 
@@ -217,9 +218,9 @@ def _told(source: Located, way: Way, error: ValidationError) -> list[Flaw]:
         elif item["type"] == "extra_forbidden":
             words = "no such key"
         else:
-            # Members of a union are named after the place: they are no keys of the file.
             while place and place not in source.lines:
                 place = place[:-1]
+            if item["loc"][-1] in ("bool", "int", "decimal", "str"):  # members of a union
                 words = "neither text nor a number nor true or false"
         found.setdefault(place, source.flaw(place, words))
     return list(found.values())

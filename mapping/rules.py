@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import difflib
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from decimal import Decimal
 from typing import TYPE_CHECKING
 
@@ -12,7 +12,7 @@ from mapping.positions import Way
 from mapping.schema import Field, Kind, ObjectSchema
 
 if TYPE_CHECKING:
-    from mapping.document import Constant, FieldMapping
+    from mapping.document import FieldMapping
 
 #: A place in an `on_create` template: a common field, or a day from today on.
 TEMPLATE = re.compile(r"\{([a-z_]+)(?:\+([0-9]{1,4}))?\}")
@@ -28,7 +28,7 @@ def is_power_of_ten(number: Decimal) -> bool:
 
 
 def flaws_of(
-    fields: Mapping[str, FieldMapping], constants: Mapping[str, Constant], schema: ObjectSchema
+    fields: Mapping[str, FieldMapping], constants: Collection[str], schema: ObjectSchema
 ) -> Iterator[tuple[Way, str]]:
     """Where the fields of a document do not fit the schema: way in the file, and the words."""
     writers: dict[str, str] = {}

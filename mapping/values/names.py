@@ -7,15 +7,20 @@ from functools import lru_cache
 from mapping.values.text import fold
 from mapping.values.words import words
 
-#: Written without a space before or after the name; longest first.
-_THAI_PREFIXES = tuple(
-    sorted(
-        map(fold, ("ห้างหุ้นส่วนจำกัด", "ห้างหุ้นส่วนสามัญนิติบุคคล", "ห้างหุ้นส่วนสามัญ", "บริษัท")),
-        key=len,
-        reverse=True,
-    )
-)
-_THAI_SUFFIXES = tuple(map(fold, ("จำกัดมหาชน", "จำกัด มหาชน", "จำกัด")))
+
+def _longest_first(*forms: str) -> tuple[str, ...]:
+    return tuple(sorted(map(fold, forms), key=len, reverse=True))
+
+
+#: Written without a space between them and the name.
+_ATTACHED_BEFORE = _longest_first(
+    "ห้างหุ้นส่วนสามัญนิติบุคคล", "ห้างหุ้นส่วนจำกัด", "ห้างหุ้นส่วนสามัญ", "บริษัท",
+    "株式会社", "有限会社", "合同会社", "주식회사",
+)  # fmt: skip
+_ATTACHED_AFTER = _longest_first(
+    "จำกัดมหาชน", "จำกัด มหาชน", "จำกัด", "株式会社", "有限会社", "合同会社", "股份有限公司",
+    "有限责任公司", "有限公司", "주식회사",
+)  # fmt: skip
 
 
 @lru_cache(maxsize=1)
@@ -65,10 +70,10 @@ def _without_form(key: str) -> str:
         if tuple(tokens[:length]) in before:
             return " ".join(tokens[length:])
     joined = " ".join(tokens)
-    for prefix in _THAI_PREFIXES:
+    for prefix in _ATTACHED_BEFORE:
         if joined.startswith(prefix) and len(joined) > len(prefix):
             return joined[len(prefix) :].strip()
-    for suffix in _THAI_SUFFIXES:
+    for suffix in _ATTACHED_AFTER:
         if joined.endswith(suffix) and len(joined) > len(suffix):
             return joined[: -len(suffix)].strip()
     return joined

@@ -14,12 +14,9 @@ _PLAIN = re.compile(r"-?(?:0|[1-9][0-9]{0,30})(?:\.[0-9]{1,30})?")
 _NUMBER = re.compile(r"[+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]{1,3})?")
 _GROUPED_COMMA = re.compile(r"[0-9]{1,3}(?:,[0-9]{2,3})*,[0-9]{3}")
 _GROUPED_DOT = re.compile(r"[0-9]{1,3}(?:\.[0-9]{3}){2,}")
-_CURRENCY_MARK = re.compile(
-    r"^[^\W\d_]{0,4}\.?\s*[\u0024\u00a2-\u00a5\u0e3f\u20a0-\u20cf\ufdfc]?\s*"
-)
-_CURRENCY_TAIL = re.compile(
-    r"\s*(?:[\u0024\u00a2-\u00a5\u0e3f\u20a0-\u20cf\ufdfc]|[A-Za-z]{3}|บาท|ریال|ریال|تومان)\s*$"
-)
+_SIGN = "[\u0024\u00a2-\u00a5\u0e3f\u20a0-\u20cf\ufdfc]"
+_CURRENCY_MARK = re.compile(rf"^(?:[A-Z]{{0,3}}{_SIGN}|[A-Z]{{3}}(?![A-Za-z])|Rs\.?)\s*")
+_CURRENCY_TAIL = re.compile(rf"\s*(?:{_SIGN}|(?<![A-Za-z])[A-Z]{{3}}|บาท|ریال|ريال|-)$")
 _MINUS = str.maketrans("\u2212\u2013\ufe63\uff0d", "----")
 _SPACES = re.compile(r"(?<=[0-9])[\s\u00a0\u202f'\u2019_](?=[0-9])")
 
@@ -42,6 +39,12 @@ def plain(number: Decimal) -> str:
         return "0"
     text = f"{number:f}"
     return text.rstrip("0").rstrip(".") if "." in text else text
+
+
+def moved(number: Decimal, places: int) -> Decimal:
+    """The number with its point moved to the right: exact, whatever the decimal context."""
+    sign, digits, exponent = number.as_tuple()
+    return Decimal((sign, digits, exponent + places)) if isinstance(exponent, int) else number
 
 
 def _exponent(number: Decimal) -> int:
@@ -67,7 +70,12 @@ def decimal_of(native: Value) -> Decimal | None:
     if _PLAIN.fullmatch(text):
         return Decimal(text)
     text = fold_digits(without_invisible(text)).translate(_MINUS).strip()
-    text = text.replace("\u066b", ".").replace("\u066c", ",").replace("\uff0c", ",")
+    text = (
+        text.replace("\u066b", ".")
+        .replace("\u066c", ",")
+        .replace("\uff0c", ",")
+        .replace("\uff0e", ".")
+    )
     if not text:
         return None
     negative = text.startswith("(") and text.endswith(")")
@@ -76,16 +84,21 @@ def decimal_of(native: Value) -> Decimal | None:
     percent = text.endswith(("%", "\u066a", "\uff05"))
     if percent:
         text = text[:-1].strip()
-    if text[:1] in "+-":
+    marked = _CURRENCY_MARK.sub("", text, count=1)
+    if text.startswith(("+", "-")):
         negative, text = negative != (text[0] == "-"), text[1:].strip()
+        text = _CURRENCY_MARK.sub("", text, count=1)
+    elif marked != text:
+        text = marked
+        if text.startswith(("+", "-")):
+            negative, text = negative != (text[0] == "-"), text[1:].strip()
     if not _NUMBER.fullmatch(text):
-        text = _CURRENCY_TAIL.sub("", _CURRENCY_MARK.sub("", text, count=1), count=1)
-    if text[:1] in "+-":
-        negative, text = negative != (text[0] == "-"), text[1:]
+        text = _CURRENCY_TAIL.sub("", text, count=1)
     number = _unsigned(_SPACES.sub("", text))
     if percent:
-        number = number.scaleb(-2)
-    return -number if negative else number
+        number = moved(number, -2)
+    # Unary minus would round to the decimal context's precision.
+    return number.copy_negate() if negative else number
 
 
 def _unsigned(text: str) -> Decimal:
@@ -99,7 +112,7 @@ def _unsigned(text: str) -> Decimal:
             text = text.replace(",", ".")
     elif _GROUPED_DOT.fullmatch(text):
         text = text.replace(".", "")
-    if not _NUMBER.fullmatch(text) or text[:1] in "+-":
+    if not _NUMBER.fullmatch(text) or text.startswith(("+", "-")):
         raise Untranslatable("not a number", _ADVICE)
     try:
         return Decimal(text)
@@ -145,7 +158,7 @@ def parse_boolean(native: Value) -> bool | None:
         return True
     if native == "false":
         return False
-    word = fold(spell(native)) if not isinstance(native, int | Decimal) else f"{native:f}"
+    word = fold(spell(native))
     if not word:
         return None
     if word in _TRUE:

@@ -150,6 +150,7 @@ def _is_host(host: str) -> bool:
     labels = host.split(".")
     return (
         len(labels) > 1
+        and not labels[-1].isdecimal()  # an IP address
         and len(host) <= 253
         and all(
             label
@@ -193,8 +194,6 @@ def domain_key(text: str) -> str | None:
     if host is None:
         return None
     host = ascii_host(host)
-    if host.replace(".", "").isdigit():
-        return None
     found = _private_suffixes.extract_str(host)
     if found.suffix and not found.domain and found.is_private:
         found = _suffixes.extract_str(host)
