@@ -7,7 +7,7 @@ import importlib
 from connectors.base import Access, Connector
 
 #: The vendors that can be connected.
-VENDORS: tuple[str, ...] = ("salesforce", "hubspot", "zoho")
+VENDORS: tuple[str, ...] = ("salesforce", "hubspot", "zoho", "memory")
 
 
 def connect(vendor: str, access: Access) -> Connector:

@@ -82,7 +82,9 @@ class Hub(_Model):
 class ConnectionSettings(_Model):
     """One account of one vendor."""
 
-    vendor: Literal["salesforce", "hubspot", "zoho"] = Field(description="Whose product it is.")
+    vendor: Literal["salesforce", "hubspot", "zoho", "memory"] = Field(
+        description="Whose product it is; memory is for tests within one process."
+    )
     url: str = Field("", description="The account's address; empty for the vendor's own.")
     auth: dict[str, str] = Field(description="Credentials; secrets as ${env:…} or ${file:…}.")
     sandbox: bool = Field(False, description="True for Concord's own sandboxes on this machine.")
