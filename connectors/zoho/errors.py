@@ -56,6 +56,11 @@ _VALUE = frozenset({
 _REFUSED = _DENIED | {"NOT_APPROVED", "RECORD_IN_BLUEPRINT", "NOT_ALLOWED", "APPROVAL_PENDING"}
 _LOCKED = frozenset({"RECORD_LOCKED", "INTERNAL_ERROR"})
 
+_TELLING = (
+    "api_name", "json_path", "expected_data_type", "maximum_length", "limit", "param_name",
+    "param_names", "clause", "column_name", "id",
+)  # fmt: skip
+
 #: zcrmsdk's own codes that say how the hub called it, not what Zoho answered.
 _SDK_SETUP = frozenset({
     Constants.TOKEN_ERROR, Constants.INITIALIZATION_ERROR, Constants.SWITCH_USER_ERROR,
@@ -78,8 +83,7 @@ def of_request(
     """
     code = str(body.get("code") or "")
     message = str(body.get("message") or "")
-    details = body.get("details")
-    words = redact(message + (f" {details}" if details else "")).strip()
+    words = redact(message + _told(body.get("details"))).strip()
     facts: dict[str, Any] = {"connection": connection, "words": words, "code": code,
                              "status": status}  # fmt: skip
     said = f"Zoho answered {code or status}" + (f": {redact(message)}" if message else "")
@@ -114,7 +118,7 @@ def of_item(connection: str, object: str, record: str, answer: Mapping[str, Any]
     said = f"{connection}: {object} {record}: Zoho answered {code}{where}: {redact(message)}"
     facts: dict[str, Any] = {
         "connection": connection,
-        "words": redact(message + (f" {dict(details)}" if details else "")),
+        "words": redact(message + _told(details)).strip(),
         "code": code,
         "fields": fields,
     }
@@ -135,6 +139,14 @@ def of_item(connection: str, object: str, record: str, answer: Mapping[str, Any]
     return Invalid(said, **facts)
 
 
+def _told(details: Any) -> str:
+    """The details that say what is wrong. The others can hold people's names and addresses."""
+    if not isinstance(details, Mapping):
+        return ""
+    kept = ", ".join(f"{name}: {details[name]}" for name in _TELLING if name in details)
+    return f" ({kept})" if kept else ""
+
+
 def of_token(connection: str, status: int, body: Mapping[str, Any]) -> ConnectorError:
     """The error of the accounts server, which refuses with HTTP 200 as often as with 400."""
     code = str(body.get("error") or "")
@@ -152,7 +164,9 @@ def of_token(connection: str, status: int, body: Mapping[str, Any]) -> Connector
     if not code:
         return Bug(f"{connection}: an answer of Zoho's accounts server is not understood", **facts)
     return AuthenticationFailed(
-        f"{connection}: Zoho refused the refresh token or the client ({code})", **facts
+        f"{connection}: Zoho refused the refresh token or the client ({code}); tokens are good "
+        "in one data centre only: is data_center right?",
+        **facts,
     )
 
 

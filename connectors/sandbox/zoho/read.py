@@ -25,7 +25,14 @@ from connectors.sandbox.zoho.query import (
 )
 from connectors.sandbox.zoho.sql import Compiler, UnknownField, WrongValue
 from connectors.sandbox.zoho.store import Store, decode_value
-from connectors.sandbox.zoho.wire import ApiError, empty, read_body, read_instant, reply, stamp
+from connectors.sandbox.zoho.wire import (
+    ApiError,
+    empty,
+    read_body,
+    read_header_instant,
+    reply,
+    stamp,
+)
 from connectors.sandbox.zoho.wire import show as show_instant
 
 _PAGE_WINDOW = 2_000
@@ -56,19 +63,6 @@ def _whole(request: Request, name: str, default: int, most: int | None = None) -
         raise ApiError("INVALID_DATA", f"the {name} given seems to be invalid", 400,
                        {"param_name": name})  # fmt: skip
     return int(text)
-
-
-def _since(request: Request) -> str | None:
-    text = request.headers.get("If-Modified-Since")
-    if not text:
-        return None
-    try:
-        return read_instant(text)
-    except ValueError:
-        raise ApiError(
-            "INVALID_DATA", "the If-Modified-Since given seems to be invalid", 400,
-            {"header_name": "If-Modified-Since", "expected_data_type": "datetime"},
-        ) from None  # fmt: skip
 
 
 class Reader:
@@ -103,7 +97,7 @@ class Reader:
         if request.args.get("ids"):
             return self._by_ids(request, module, names or None)
         per_page = _whole(request, "per_page", 200, 200)
-        since = _since(request)
+        since = read_header_instant(request, "If-Modified-Since")
         token = request.args.get("page_token") if version != "v2" else None
         if token and request.args.get("page"):
             raise ApiError("AMBIGUITY_DURING_PROCESSING", "page and page_token given together",
@@ -225,7 +219,7 @@ class Reader:
         if kind != "all":
             where += " AND deleted_type = ?"
             values.append(kind)
-        since = _since(request)
+        since = read_header_instant(request, "If-Modified-Since")
         if since is not None:
             where += " AND deleted_time >= ?"
             values.append(since)

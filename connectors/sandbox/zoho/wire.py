@@ -105,3 +105,21 @@ def read_body(request: Request) -> dict[str, Any]:
     if not isinstance(body, dict):
         raise ApiError("INVALID_DATA", "body", 400, {"expected_data_type": "jsonobject"})
     return body
+
+
+def read_header_instant(request: Request, name: str) -> str | None:
+    """The instant in a header, as stored; None without the header.
+
+    Raises:
+        ApiError: ``INVALID_DATA``, it is no instant.
+    """
+    text = request.headers.get(name)
+    if not text:
+        return None
+    try:
+        return read_instant(text)
+    except ValueError:
+        details = {"header_name": name, "expected_data_type": "datetime"}
+        raise ApiError(
+            "INVALID_DATA", f"the {name} given seems to be invalid", 400, details
+        ) from None

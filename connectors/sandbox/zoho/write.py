@@ -17,6 +17,7 @@ from connectors.sandbox.zoho.wire import (
     item_error,
     item_success,
     read_body,
+    read_header_instant,
     reply,
     stamp,
 )
@@ -92,7 +93,7 @@ class Writer:
         _, items = read_items(request)
         if id:
             items = [{**items[0], "id": id}]
-        unmodified = request.headers.get("If-Unmodified-Since", "")
+        unmodified = read_header_instant(request, "If-Unmodified-Since") or ""
         return self._batch(items, lambda at, item: self._update(module, at, item, unmodified), 200)
 
     def upsert(self, request: Request, module: ModuleSpec) -> Response:
@@ -167,7 +168,7 @@ class Writer:
         **more: Any,
     ) -> dict[str, Any]:  # fmt: skip
         before = self._need(module, at, item.get("id"))
-        if unmodified and show_instant(before["Modified_Time"]) > unmodified:
+        if unmodified and before["Modified_Time"] > unmodified:
             raise ItemTrouble("ALREADY_MODIFIED", "record has been modified since", {
                 "id": before["id"], "Modified_Time": show_instant(before["Modified_Time"]),
             })  # fmt: skip

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from decimal import Decimal
 from typing import Any
 
+import orjson
 import pytest
 import requests
 import responses
@@ -176,8 +177,6 @@ def test_a_batch_refused_for_one_member_is_halved_down_to_it(
     web: responses.RequestsMock, connector: ZohoConnector
 ) -> None:
     def answer(request: requests.PreparedRequest) -> tuple[int, dict[str, str], str]:
-        import orjson
-
         items = orjson.loads(request.body or b"")["data"]
         if any(item["Last_Name"] == "poison" for item in items):
             body: dict[str, Any] = {"code": "INVALID_DATA", "details": {}, "message": "no",
@@ -284,3 +283,11 @@ def test_refusals_of_single_items(
     assert message in str(error)
     assert "Contacts 17" in str(error)
     assert getattr(error, "fields", ()) == ((api_name,) if api_name not in ("", "id") else ())
+
+
+def test_nobodys_name_is_in_the_words() -> None:
+    other = {"id": "9", "Owner": {"name": "Somchai Jaidee", "email": "somchai@x.co"}}
+    details = {"api_name": "Email", "json_path": "$.data[0].Email", "duplicate_record": other}
+    answer = {"code": "DUPLICATE_DATA", "message": "duplicate data", "details": details}
+    error = errors.of_item("asia", "Contacts", "17", answer)
+    assert error.words == "duplicate data (api_name: Email, json_path: $.data[0].Email)"

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import json
+from decimal import Decimal
 from typing import Any
 
 import pytest
+import requests
 
 import connectors.sandbox.zoho.read as reading
+from connectors.sandbox.server import Control
 from tests.connectors.zoho.conftest import START, Account, Ask
 
 OLD = "2026-01-02T03:04:05+00:00"
@@ -356,3 +359,28 @@ def test_the_date_header_is_the_sandboxs_own_time(account: Account, ask: Ask) ->
     assert ask("GET", "/crm/v8/org").status_code == 401
     assert ask("GET", "/crm/v8/org").headers["Date"] == "Thu, 05 Mar 2026 05:06:07 GMT"
     assert START.day == 4
+
+
+def test_a_record_changed_since_is_not_written(account: Account, ask: Ask) -> None:
+    [id] = fill(account, 1)
+    body = {"data": [{"id": id, "Last_Name": "mine"}]}
+    for stamp, code in (
+        ("2026-01-02T10:04:04+07:00", "ALREADY_MODIFIED"),
+        ("2026-01-02T10:04:05+07:00", "SUCCESS"),
+        ("2026-01-02T10:04:05+07:00", "ALREADY_MODIFIED"),
+    ):
+        reply = ask("PUT", "/crm/v8/Contacts", json=body, headers={"If-Unmodified-Since": stamp})
+        assert reply.json()["data"][0]["code"] == code
+    reply = ask("PUT", "/crm/v8/Contacts", json=body, headers={"If-Unmodified-Since": "noon"})
+    assert reply.json()["code"] == "INVALID_DATA"
+
+
+def test_the_control_api_shows_the_true_records(account: Account) -> None:
+    account.sandbox.load("Accounts", [{"Account_Name": "สยาม", "Annual_Revenue": "0.10"}])
+    control = Control({"zoho": account.server})
+    try:
+        url = f"{control.url}/control/state/zoho/Accounts"
+        [row] = requests.get(url, proxies={"http": ""}).json()
+    finally:
+        control.close()
+    assert (row["Account_Name"], Decimal(str(row["Annual_Revenue"]))) == ("สยาม", Decimal("0.1"))
