@@ -89,12 +89,13 @@ def test_changes_during_the_first_pull_are_not_lost(rig: Rig, many: int) -> None
     mirror = Mirror(thing)
     pull = rig.connector.pull(thing.object, [thing.title], None)
     mirror.take([next(pull)])
-    rig.clock.advance(5)
+    rig.clock.advance(300)
     rig.edit(thing, made[0], {thing.title: "edited, read already"})
     rig.edit(thing, made[-1], {thing.title: "edited, not read yet"})
     rig.remove(thing, made[1])
     rig.remove(thing, made[-2])
     rig.fill(thing, 2, start=many)
+    rig.clock.advance(300)
     mirror.take(pull)
     rig.settle()
     mirror.take(rig.pages(thing, mirror.cursor))
@@ -144,16 +145,17 @@ def test_quiet_pulls_stay_quiet(rig: Rig) -> None:
     assert sum(len(page.records) for page in pages) == 0
 
 
-def test_equal_stamps_across_page_borders(rig: Rig, many: int) -> None:
+def test_equal_stamps_across_page_borders(rig: Rig) -> None:
+    """More records in one instant than any vendor puts on a page of changes."""
     thing = rig.words.contact
     rig.fill(thing, 3, at=OLD)
     mirror = Mirror(thing).take(rig.pages(thing))
     rig.clock.advance(600)
-    rig.fill(thing, many)
+    rig.fill(thing, 2060)
     rig.settle()
     pages = rig.pages(thing, mirror.cursor)
-    assert len(pages) > 1
-    for stop in range(1, len(pages) + 1):
+    assert sum(bool(page.records) for page in pages) > 1
+    for stop in sorted({1, len(pages) // 2, len(pages) - 1, len(pages)}):
         resumed = mirror.copy().take(pages[:stop])
         resumed.take(rig.pages(thing, resumed.cursor))
         assert resumed.rows == rig.truth(thing)
@@ -174,6 +176,36 @@ def test_a_change_within_the_stamp_last_read(rig: Rig) -> None:
     mirror.take(rig.pages(thing, mirror.cursor))
     rig.settle()
     mirror.take(rig.pages(thing, mirror.cursor))
+    assert mirror.rows == rig.truth(thing)
+
+
+def test_a_transaction_that_shows_late(rig: Rig) -> None:
+    """Vendors stamp a change when it begins and show it when it is committed."""
+    thing = rig.words.contact
+    rig.fill(thing, 3, at=OLD)
+    rig.clock.advance(600)
+    rig.fill(thing, 3, start=10)
+    mirror = Mirror(thing).take(rig.pages(thing))
+    mirror.take(rig.pages(thing, mirror.cursor))
+    late = (rig.clock.now() - timedelta(seconds=20)).isoformat()
+    rig.fill(thing, 1, at=late, start=20)
+    rig.settle()
+    mirror.take(rig.pages(thing, mirror.cursor))
+    assert mirror.rows == rig.truth(thing)
+
+
+def test_a_transaction_that_shows_late_in_a_pull_cut_short(rig: Rig) -> None:
+    thing = rig.words.contact
+    mirror = Mirror(thing).take(rig.pages(thing))
+    rig.clock.advance(600)
+    rig.fill(thing, 2060)
+    rig.settle()
+    now = rig.clock.now()
+    mirror.take([next(rig.connector.pull(thing.object, [thing.title], mirror.cursor))])
+    rig.fill(thing, 1, at=(now - timedelta(seconds=20)).isoformat(), start=5000)
+    rig.clock.advance(3600)
+    for _ in ("this pull", "or the next"):
+        mirror.take(rig.pages(thing, mirror.cursor))
     assert mirror.rows == rig.truth(thing)
 
 

@@ -52,6 +52,18 @@ def test_results_carry_the_version_the_write_made(rig: Rig) -> None:
     assert again.version != record.version
 
 
+def test_a_persons_change_right_after_ours_is_another_version(rig: Rig) -> None:
+    thing = rig.words.contact
+    [id] = rig.fill(thing, 1, at=OLD)
+    result = rig.update(thing, id, {thing.title: "ours"})
+    ours = rig.one(thing, id)
+    if rig.connector.capabilities.stamp_precision == "millisecond":
+        rig.clock.advance(0.002)
+    rig.edit(thing, id, {thing.title: "theirs"})
+    theirs = rig.one(thing, id)
+    assert theirs.version not in (ours.version, result.version)
+
+
 @pytest.mark.parametrize("name", ["company", "contact", "deal", "ticket"])
 def test_a_create_with_external_id_sent_twice_makes_one_record(rig: Rig, name: str) -> None:
     thing, words = getattr(rig.words, name), rig.words

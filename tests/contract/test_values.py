@@ -33,13 +33,16 @@ def test_text(rig: Rig, text: str) -> None:
     assert rig.one(thing, id).values[thing.title] == name
 
 
-@pytest.mark.parametrize("text", ["0.01", "9999999999.99", "0.10", "1234567.89", "0", "-5.5"])
+@pytest.mark.parametrize(
+    "text", ["0.01", "9999999999.99", "123456789012345.67", "0.10", "1E+3", "0", "-5.5"]
+)
 def test_money_is_exact(rig: Rig, text: str) -> None:
     thing, words = rig.words.deal, rig.words
     id = rig.create(thing, thing.row("m", **{words.amount: Decimal(text)}))
     assert number(rig.one(thing, id, words.amount).values[words.amount]) == Decimal(text)
     [truth] = rig.sandbox.state(thing.object)
     assert Decimal(str(truth[words.amount])) == Decimal(text)
+    assert "E" not in str(truth[words.amount]).upper()
 
 
 def test_whole_numbers(rig: Rig) -> None:
