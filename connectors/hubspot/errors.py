@@ -175,7 +175,7 @@ def of_item(entry: Mapping[str, Any], connection: str) -> ItemError:
     made = of_reply(status, entry, connection)
     if isinstance(made, ItemError):
         return made
-    kind = Locked if status == 429 else Refused
+    kind = {429: Locked, 403: Refused}.get(status, Invalid)
     return kind(str(made), connection=connection, words=made.words, code=made.code, status=status)
 
 

@@ -6,17 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from connectors.base import Value
-from connectors.errors import (
-    Bug,
-    ConnectorError,
-    Gone,
-    Invalid,
-    ItemError,
-    Locked,
-    Misconfigured,
-    Stop,
-    Wait,
-)
+from connectors.errors import Gone, Invalid, ItemError
 from connectors.hubspot.versions import Paths
 from connectors.hubspot.wire import Wire
 from connectors.hubspot.words import LINKS_READ, LINKS_WRITE, Association
@@ -182,18 +172,3 @@ class Links:
             )
         error.fields = (association.name,)
         return error
-
-
-def later(error: ConnectorError, name: str) -> ItemError:
-    """An association that could not be sent now: the record is written, this part waits.
-
-    Raises:
-        ConnectorError: it is not one that waiting helps.
-    """
-    if isinstance(error, Stop | Bug) and not isinstance(error, Misconfigured):
-        raise error
-    kind = Locked if isinstance(error, Wait) else Invalid
-    return kind(
-        str(error), connection=error.connection, words=error.words, code=error.code,
-        status=error.status, fields=(name,),
-    )  # fmt: skip

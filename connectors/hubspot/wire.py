@@ -63,11 +63,14 @@ class Wire:
         self._retrier = Retrier(sleep=sleep)
         self.host = require_safe(access.url or HOST, access.connection)
         self.kind = access.auth.get("kind", "")
-        missing = [name for name in _NEEDED.get(self.kind, ("kind",)) if not access.auth.get(name)]
-        if missing:
+        needed = _NEEDED.get(self.kind)
+        missing = [name for name in needed or () if not access.auth.get(name)]
+        if needed is None or missing:
+            what = (
+                "auth needs " + ", ".join(missing) if needed else f"no kind {self.kind!r} of auth"
+            )
             raise Misconfigured(
-                f"{access.connection}: auth needs {', '.join(missing)}"
-                f" (kinds: {', '.join(_NEEDED)})",
+                f"{access.connection}: {what} (kinds: {', '.join(_NEEDED)})",
                 connection=access.connection,
             )
         self._auth = dict(access.auth)

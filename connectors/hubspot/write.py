@@ -8,9 +8,9 @@ from decimal import Decimal
 from typing import Any
 
 from connectors.base import Value, Write, WriteResult
-from connectors.errors import Bug, ConnectorError, Gone, ItemError, Stop, Wait
+from connectors.errors import Bug, ConnectorError, ItemError, Locked, Refused, Stop, Wait
 from connectors.hubspot import errors, records
-from connectors.hubspot.links import Links, Pair, chunks, later
+from connectors.hubspot.links import Links, Pair, chunks
 from connectors.hubspot.versions import Paths
 from connectors.hubspot.wire import Reply, Wire
 from connectors.hubspot.words import ASSOCIATIONS, BATCH, Association
@@ -298,10 +298,12 @@ def _pair_up(
 
 
 def _postponed(error: ConnectorError, name: str) -> ItemError:
-    try:
-        return later(error, name)
-    except ConnectorError:
-        return Gone(str(error), connection=error.connection, fields=(name,))
+    """The association of a written record that could not be sent: to be tried again."""
+    kind = Locked if isinstance(error, Wait) else Refused
+    return kind(
+        str(error), connection=error.connection, words=error.words, code=error.code,
+        status=error.status, fields=(name,),
+    )  # fmt: skip
 
 
 def _result(object: str, item: _Item) -> WriteResult:

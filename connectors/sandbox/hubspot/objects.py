@@ -115,11 +115,18 @@ class Objects:
             made["paging"] = {"next": {"after": str(held[ASSOCIATIONS_SHOWN][0])}}
         return made
 
-    def _written(self, row: Row, changed: Sequence[str]) -> Json:
+    def _written(self, row: Row, changed: Sequence[str], new: bool) -> Json:
+        """The reply to a write: what was set (cleared values as ""), and what follows from it."""
         known = self._records.visible(row.object)
         derived = [n for n in ("hs_deal_stage_probability", "hs_email_domain") if n in known]
         filled = [name for name in derived if self._records.value(row, name) is not None]
-        return self.shape(row, [*changed, *filled])
+        made = self.shape(row, [*changed, *filled])
+        properties = made["properties"]
+        if not new:
+            for name in {"createdate", "hs_object_id"} - set(changed):
+                del properties[name]
+        made["properties"] = {n: "" if v is None else v for n, v in properties.items()}
+        return made
 
     def _targets(self, query: Query) -> list[str]:
         made = []
@@ -173,7 +180,7 @@ class Objects:
         row, changed = self._records.create(object, _properties(body), self._editor)
         for to_object, to_id, type_id in links:
             self._associations.add(object, row.id, to_object, to_id, type_id)
-        return self._written(row, changed)
+        return self._written(row, changed, new=True)
 
     def _inline(self, object: str, entries: Sequence[Json]) -> list[tuple[str, int, int]]:
         made = []
@@ -193,7 +200,8 @@ class Objects:
     def update(self, object: str, id: str, id_property: str | None, body: Json) -> Json:
         """Change one record."""
         row = self._row(object, id, id_property)
-        return self._written(row, self._records.update(row, _properties(body), self._editor))
+        changed = self._records.update(row, _properties(body), self._editor)
+        return self._written(row, changed, new=False)
 
     def archive(self, object: str, id: str) -> None:
         """Archive one record; an unknown one is no error."""
@@ -247,6 +255,9 @@ class Objects:
             raise not_found()
         if action != "create":
             _no_doubles(inputs)
+        if action == "upsert":
+            for name in {str(entry.get("idProperty")) for entry in inputs}:
+                self._records.require_unique(object, name)
         return self._write(action, writers[action], inputs, started)
 
     def _complete(self, results: Sequence[Json], started: int) -> Json:
@@ -288,16 +299,14 @@ class Objects:
         return (201 if action == "create" else 200), body
 
     def _upsert(self, object: str, entry: Json) -> Json:
-        id_property, id = entry.get("idProperty"), str(entry.get("id", ""))
-        if not id_property or id_property == "hs_object_id":
-            raise bad_request("idProperty must name a unique property")
+        id_property, id = str(entry["idProperty"]), str(entry["id"])
         row = self._records.find(object, id, id_property)
         properties = {id_property: id, **_properties(entry)}
         if row is not None and row.live:
             changed = self._records.update(row, properties, self._editor)
-            return self._written(row, changed) | {"new": False}
+            return self._written(row, changed, new=False) | {"new": False}
         row, changed = self._records.create(object, properties, self._editor)
-        return self._written(row, changed) | {"new": True}
+        return self._written(row, changed, new=True) | {"new": True}
 
     def _read(self, object: str, archived: bool, body: Json, started: int) -> tuple[int, Json]:
         results: dict[int, Json] = {}

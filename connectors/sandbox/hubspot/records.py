@@ -77,6 +77,20 @@ class Records:
         won = stage.closed and stage.probability == "1.0"
         return "true" if (stage.closed if name == "hs_is_closed" else won) else "false"
 
+    def require_unique(self, object: str, name: str) -> Property:
+        """The definition of a property by which records can be named.
+
+        Raises:
+            Failure: 400 when it is not one.
+        """
+        known = self.visible(object).get(name)
+        if known is None or not known.unique:
+            raise bad_request(
+                f"Property '{name}' is not a unique identifier property for"
+                f" {TYPES[object][1].upper()}"
+            )
+        return known
+
     def find(self, object: str, id: str, id_property: str | None) -> Row | None:
         """The record an id or a unique value stands for; merged ids lead to the survivor.
 
@@ -85,12 +99,7 @@ class Records:
         """
         if id_property in (None, "hs_object_id"):
             return self.store.resolve(object, int(id)) if id.isascii() and id.isdigit() else None
-        known = self.visible(object).get(str(id_property))
-        if known is None or not known.unique:
-            raise bad_request(
-                f"Property '{id_property}' is not a unique identifier property for"
-                f" {TYPES[object][1].upper()}"
-            )
+        known = self.require_unique(object, str(id_property))
         wanted = id.lower() if known.name == "email" else id
         holder = self.store.key_holder(object, known.name, wanted)
         return None if holder is None else self.store.resolve(object, holder)
@@ -253,7 +262,7 @@ class Records:
             row.body["hs_all_contact_vids"] = str(row.id)
         self._apply(row, dict(filled), editor, source)
         self.save(row, now)
-        return row, sorted({*filled, *row.body})
+        return row, sorted({*filled, *row.body} - {"hs_created_by_user_id"})
 
     def _check_blocked(self, email: str | None) -> None:
         found = self.store.db.execute("SELECT 1 FROM blocked WHERE email = ?", (email,)).fetchone()

@@ -1,0 +1,1 @@
+"""HubSpot: the connector against a scripted server and its sandbox, and the sandbox itself."""
