@@ -17,17 +17,16 @@ writes that were stamped then and committed later, and clocks that differ among 
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from connectors.base import NativeType, Page, Record
-from connectors.errors import Bug, ConnectorError, Invalid, Misconfigured
+from connectors.errors import ConnectorError, Invalid, Misconfigured
 from connectors.zoho import errors
 from connectors.zoho.client import Answer, Client
+from connectors.zoho.cursor import Cursor
 from connectors.zoho.describe import Describer
 from connectors.zoho.values import STAMPS, decode, editor, read_instant, version, write_instant
 
@@ -39,41 +38,6 @@ _FIELDS = 50 - len(STAMPS)
 _IN = 50
 _BARE = re.compile(r"-?\d+(\.\d+)?|true|false")
 _BEGINNING = "1970-01-01T00:00:00+00:00"
-
-
-@dataclass(frozen=True, slots=True)
-class _Cursor:
-    """Where a pull stands.
-
-    `since` is where it starts. While one is under way, `next` is where the following one will
-    start, and `after` how far this one got: (id) when everything is read, (stamp, id) for
-    changes, () for changes done and deletions to come.
-    """
-
-    since: str
-    next: str = ""
-    everything: bool = False
-    after: tuple[str, ...] | None = None
-
-    def text(self) -> str:
-        body: dict[str, Any] = {"since": self.since}
-        if self.next:
-            body.update(next=self.next, everything=self.everything, after=self.after)
-        return json.dumps(body, separators=(",", ":"))
-
-    @classmethod
-    def read(cls, text: str) -> _Cursor:
-        try:
-            body = json.loads(text)
-            after = body.get("after")
-            return cls(
-                str(body["since"]),
-                str(body.get("next", "")),
-                bool(body.get("everything", False)),
-                None if after is None else tuple(str(part) for part in after),
-            )
-        except (ValueError, LookupError, TypeError, AttributeError) as error:
-            raise Bug(f"not a cursor of this connector: {text[:80]!r}") from error
 
 
 def quote(text: str) -> str:
@@ -101,12 +65,12 @@ class Reader:
         if since is None:
             counted = self._client.get(f"{object}/actions/count")
             total = counted.body.get("count")
-            start = _Cursor(_BEGINNING, self._start(counted), everything=True)
+            start = Cursor(_BEGINNING, self._start(counted), everything=True)
             yield from self._everything(
                 object, fields, chunks, start, int(total) if total is not None else None
             )
             return
-        cursor = _Cursor.read(since)
+        cursor = Cursor.read(since)
         if cursor.everything:
             yield from self._windows(object, fields, chunks, cursor, None)
         else:
@@ -121,7 +85,7 @@ class Reader:
         object: str,
         fields: Sequence[str],
         chunks: list[list[str]],
-        cursor: _Cursor,
+        cursor: Cursor,
         expected: int | None,
     ) -> Iterator[Page]:
         params = {
@@ -141,7 +105,7 @@ class Reader:
             rows = answer.rows()
             token = (answer.body.get("info") or {}).get("next_page_token")
             if rows:
-                cursor = _Cursor(cursor.since, cursor.next, True, (str(rows[-1]["id"]),))
+                cursor = Cursor(cursor.since, cursor.next, True, (str(rows[-1]["id"]),))
             last = not answer.more
             yield self._page(object, fields, chunks, rows, cursor, last, expected)
             if last:
@@ -156,7 +120,7 @@ class Reader:
         object: str,
         fields: Sequence[str],
         chunks: list[list[str]],
-        cursor: _Cursor,
+        cursor: Cursor,
         expected: int | None,
     ) -> Iterator[Page]:
         while True:
@@ -166,7 +130,7 @@ class Reader:
             )
             rows = answer.rows()
             if rows:
-                cursor = _Cursor(cursor.since, cursor.next, True, (str(rows[-1]["id"]),))
+                cursor = Cursor(cursor.since, cursor.next, True, (str(rows[-1]["id"]),))
             last = not answer.more
             yield self._page(object, fields, chunks, rows, cursor, last, expected)
             if last:
@@ -178,19 +142,19 @@ class Reader:
         fields: Sequence[str],
         chunks: list[list[str]],
         rows: list[Any],
-        cursor: _Cursor,
+        cursor: Cursor,
         last: bool,
         expected: int | None,
     ) -> Page:
         return Page(
             records=tuple(self._records(object, fields, chunks, rows)),
-            cursor=_Cursor(cursor.next).text() if last else cursor.text(),
+            cursor=Cursor(cursor.next).text() if last else cursor.text(),
             last=last,
             expected=expected,
         )
 
     def _changes(
-        self, object: str, fields: Sequence[str], chunks: list[list[str]], cursor: _Cursor
+        self, object: str, fields: Sequence[str], chunks: list[list[str]], cursor: Cursor
     ) -> Iterator[Page]:
         while cursor.after != ():
             if cursor.after is None:
@@ -211,7 +175,7 @@ class Reader:
             if rows and answer.more:
                 stamped = write_instant(read_instant(str(rows[-1]["Modified_Time"])))
                 after = (stamped, str(rows[-1]["id"]))
-            cursor = _Cursor(cursor.since, cursor.next or self._start(answer), False, after)
+            cursor = Cursor(cursor.since, cursor.next or self._start(answer), False, after)
             yield Page(
                 records=tuple(self._records(object, fields, chunks, rows)),
                 cursor=cursor.text(),
@@ -219,7 +183,7 @@ class Reader:
             )
         yield from self._deletions(object, cursor)
 
-    def _deletions(self, object: str, cursor: _Cursor) -> Iterator[Page]:
+    def _deletions(self, object: str, cursor: Cursor) -> Iterator[Page]:
         """Deleted records, the newest first: one deleted meanwhile only moves others back.
 
         Zoho shows the losers of a merge here, and does not say into which record they went.
@@ -247,7 +211,7 @@ class Reader:
                     )
                 )
             last = not answer.more
-            text = _Cursor(cursor.next).text() if last else cursor.text()
+            text = Cursor(cursor.next).text() if last else cursor.text()
             yield Page(records=tuple(records), cursor=text, last=last)
             if last:
                 return
