@@ -1,0 +1,203 @@
+"""The configured accounts: do they answer, do the mappings fit them, are they prepared."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from datetime import datetime
+from pathlib import Path
+
+from connectors import connect
+from connectors.base import Account, Connector
+from connectors.errors import ConnectorError
+from connectors.transport import redact
+from mapping.check import Finding, Severity, check
+from mapping.document import Document, DocumentError, catalog
+from mapping.schema import OBJECTS
+from sync.engine.keys import known_parts
+from sync.kpis import BY_ID
+from sync.kpis import Target as KpiTarget
+from sync.settings import Settings, SettingsError, access
+from sync.store import books
+from sync.store.database import Session
+
+
+@dataclass(slots=True)
+class Checked:
+    """What a check of one connection found.
+
+    Attributes:
+        account: whose account it is; None when it did not answer.
+        documents: the mapping of each object it takes part in.
+        provisioned: object -> external-id field, where that is in place.
+        added: native ``Object.field`` names that `provision` has added.
+        advice: what works, and could be better.
+        problems: what does not work.
+    """
+
+    connection: str
+    vendor: str
+    account: Account | None = None
+    documents: dict[str, Document] = field(default_factory=dict)
+    provisioned: dict[str, str] = field(default_factory=dict)
+    added: list[str] = field(default_factory=list)
+    advice: list[str] = field(default_factory=list)
+    problems: list[str] = field(default_factory=list)
+
+
+def faults(settings: Settings) -> list[str]:
+    """What a settings file may say and the hub does not know: keys of rules, KPIs."""
+    found = []
+    for name, object in settings.objects.items():
+        known = known_parts(OBJECTS[name])
+        for rule in object.match or ():
+            for part in rule.keys:
+                if part not in known:
+                    found.append(
+                        f"objects.{name}.match: there is no key {part!r}; "
+                        f"there are {', '.join(sorted(known))}"
+                    )
+            for near in rule.near:
+                if near.field not in OBJECTS[name].fields:
+                    found.append(f"objects.{name}.match: there is no field {near.field!r}")
+    for kpi, target in settings.kpis.targets.items():
+        if kpi not in BY_ID:
+            found.append(f"kpis.targets: there is no KPI {kpi!r}; there are {', '.join(BY_ID)}")
+            continue
+        try:
+            KpiTarget.parse(target.model_dump(exclude_unset=True))
+        except ValueError as error:
+            found.append(f"kpis.targets.{kpi}: {error}")
+    return found
+
+
+def documents(settings: Settings, base: Path, connection: str) -> dict[str, Document]:
+    """object -> the mapping a connection uses for it.
+
+    Raises:
+        mapping.document.DocumentError: a mapping of the installation's own is wrong.
+        sync.settings.SettingsError: there is no mapping for an object.
+    """
+    chosen = settings.connections[connection]
+    folder = base / settings.hub.mappings if settings.hub.mappings else None
+    try:
+        return {object: catalog(chosen.vendor, object, folder) for object in chosen.objects}
+    except DocumentError:
+        raise
+    except LookupError as error:
+        raise SettingsError([f"connections.{connection}: {error}"]) from error
+
+
+def check_all(settings: Settings, base: Path) -> list[Checked]:
+    """Ask every configured account who it is, and hold its mappings against it.
+
+    Raises:
+        sync.settings.SettingsError: a secret is missing.
+        mapping.document.DocumentError: a mapping is wrong.
+    """
+    found = []
+    for name in settings.connections:
+        checked = Checked(name, settings.connections[name].vendor)
+        checked.documents = documents(settings, base, name)
+        with _Opened(settings, name, base) as connector:
+            _check(connector, checked)
+        found.append(checked)
+    return found
+
+
+def _check(connector: Connector, checked: Checked) -> None:
+    try:
+        checked.account = connector.check()
+    except ConnectorError as error:
+        checked.problems.append(_told(error))
+        return
+    for object, document in checked.documents.items():
+        try:
+            info = connector.describe(document.native)
+        except ConnectorError as error:
+            checked.problems.append(f"{document.native}: {_told(error)}")
+            continue
+        external = info.fields.get(document.external_id)
+        if external is not None and external.unique:
+            checked.provisioned[object] = document.external_id
+        for severity, line in _findings(document, check(document, info)):
+            (checked.problems if severity is Severity.ERROR else checked.advice).append(line)
+
+
+def _findings(document: Document, found: list[Finding]) -> Iterator[tuple[Severity, str]]:
+    for finding in found:
+        if finding.severity is not Severity.NOTE:
+            where = f"{document.native}.{finding.native}" if finding.native else document.native
+            yield finding.severity, f"{where}: {finding.message}. {finding.advice}"
+
+
+def findings(settings: Settings, base: Path, connection: str, document: Document) -> list[Finding]:
+    """One mapping held against the account as it is now.
+
+    Raises:
+        connectors.errors.ConnectorError: the account does not answer.
+        sync.settings.SettingsError: a secret is missing.
+    """
+    with _Opened(settings, connection, base) as connector:
+        return check(document, connector.describe(document.native))
+
+
+def connect_all(settings: Settings, base: Path, session: Session, now: datetime) -> list[Checked]:
+    """Check every account, add the external-id fields it lacks, and remember what was found.
+
+    Raises: as `check_all`.
+    """
+    found = check_all(settings, base)
+    for checked in found:
+        if checked.account is None:
+            continue
+        provision(settings, base, checked)
+        account = dataclasses.asdict(checked.account)
+        books.save_account(
+            session, checked.connection, checked.vendor, account, checked.provisioned, now
+        )
+        session.commit()
+    return found
+
+
+def provision(settings: Settings, base: Path, checked: Checked) -> None:
+    """Add the external-id fields an account lacks, and note what was added.
+
+    Raises:
+        sync.settings.SettingsError: a secret is missing.
+    """
+    checked.advice = [line for line in checked.advice if "concord connect" not in line]
+    with _Opened(settings, checked.connection, base) as connector:
+        for object, document in checked.documents.items():
+            if not document.external_id:
+                continue
+            try:
+                done = connector.provision(document.native, document.external_id)
+            except ConnectorError as error:
+                checked.problems.append(f"{document.native}.{document.external_id}: {_told(error)}")
+                continue
+            checked.provisioned[object] = done.field
+            if done.created:
+                checked.added.append(f"{done.object}.{done.field}")
+            if done.advice:
+                checked.advice.append(f"{done.object}.{done.field}: {done.advice}")
+
+
+def _told(error: ConnectorError) -> str:
+    words = f" The vendor says: {redact(error.words)}" if error.words else ""
+    return f"{redact(str(error))}.{words} {error.advice}"
+
+
+class _Opened:
+    """A connector that is closed at the end."""
+
+    def __init__(self, settings: Settings, name: str, base: Path) -> None:
+        vendor = settings.connections[name].vendor
+        self._connector = connect(vendor, access(settings, name, base))
+
+    def __enter__(self) -> Connector:
+        return self._connector
+
+    def __exit__(self, *_: object) -> None:
+        self._connector.close()

@@ -1,0 +1,1 @@
+"""The commands of `concord`, by what they are about; `sync.cli` puts them together."""

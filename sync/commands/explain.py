@@ -1,0 +1,102 @@
+"""`concord explain`: why an entity is as it is."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from enum import StrEnum
+from typing import Annotated, Any
+
+import typer
+from rich.markup import escape
+from rich.table import Table
+
+from mapping.schema import OBJECTS
+from sync.commands.exits import no_such
+from sync.commands.hub import of, print_json
+from sync.commands.show import text
+from sync.explain import Explanation, Reason, find
+from sync.explain import explain as look_up
+from sync.settings import SettingsError
+
+Object = StrEnum("Object", list(OBJECTS))  # type: ignore[misc]
+
+#: Writes listed under the fields.
+SHOWN_WRITES = 10
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command."""
+    app.command()(explain)
+
+
+def explain(
+    context: typer.Context,
+    object: Annotated[Object, typer.Argument(metavar="OBJECT", help="contact, company, …")],
+    wanted: Annotated[
+        str,
+        typer.Argument(
+            metavar="ID|EMAIL", help="An entity's or a record's id, an e-mail address, or a name."
+        ),
+    ],
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
+) -> None:
+    """Tell for every field from which CRM its value came, when, by which rule, against what."""
+    hub = of(context)
+    with hub.session() as session:
+        found = find(session, object, wanted)
+        if not found:
+            raise no_such(object, repr(wanted), "give an id, an e-mail address or an exact name")
+        if len(found) > 1:
+            raise SettingsError(
+                [f"{len(found)} entities are called {wanted!r}; name one: {', '.join(found[:20])}"]
+            )
+        explanation = look_up(session, object, found[0])
+    if as_json:
+        print_json(explanation.as_json())
+        return
+    show(hub.show, explanation)
+
+
+def show(out: Callable[..., None], explanation: Explanation) -> None:
+    """An explanation for people."""
+    state = " [yellow](archived)[/]" if explanation.archived else ""
+    out(f"[bold]{escape(explanation.name)}[/] · {explanation.object} {explanation.entity}{state}")
+    for link in explanation.links:
+        out(f"  {link['connection']} {link['record']}: linked by {link['rule']}, run {link['run']}")
+    out(_fields(explanation))
+    for write in explanation.writes[:SHOWN_WRITES]:
+        fields = ", ".join(write["fields"]) or "—"
+        out(
+            f"  {write['at']} run {write['run']}: {write['kind']} in {write['connection']} "
+            f"{write['record']}: {fields}"
+        )
+    if len(explanation.writes) > SHOWN_WRITES:
+        out(f"  … and {len(explanation.writes) - SHOWN_WRITES} earlier writes")
+
+
+def _fields(explanation: Explanation) -> Table:
+    table = Table()
+    for name in ("field", "value", "from", "changed", "rule", "against"):
+        table.add_column(name, overflow="fold")
+    for name, reason in explanation.fields.items():
+        if reason.value is None and not reason.rule:
+            continue
+        table.add_row(
+            name,
+            text(reason.shown),
+            reason.connection,
+            reason.at[:19].replace("T", " "),
+            "[yellow]waits for a person[/]" if reason.waits else escape(reason.rule),
+            _against(reason),
+        )
+    return table
+
+
+def _against(reason: Reason) -> str:
+    held: dict[str, list[Any]] = {}
+    for connection, value in reason.against_shown:
+        held.setdefault(connection, []).append(value)
+    return "\n".join(
+        f"{connection}: {', '.join(text(value) for value in values)}"
+        for connection, values in held.items()
+    )

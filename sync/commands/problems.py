@@ -1,0 +1,113 @@
+"""`concord problems`: what was set aside, why, and trying it again."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+import typer
+from rich.markup import escape
+from rich.table import Table
+
+from sync.commands.exits import no_such
+from sync.commands.hub import of, print_json
+from sync.store import books, queues, replicas
+from sync.store.database import Session
+
+group = typer.Typer(invoke_without_command=True, rich_markup_mode="markdown")
+
+Ids = Annotated[list[int], typer.Argument(metavar="ID…", help="Numbers of problems.")]
+
+
+def register(app: typer.Typer) -> None:
+    """Add the group."""
+    app.add_typer(group, name="problems")
+
+
+@group.callback()
+def problems(
+    context: typer.Context,
+    ignored: Annotated[
+        bool, typer.Option("--ignored", help="Those that are ignored instead of the open ones.")
+    ] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
+) -> None:
+    """List records that were set aside and writes that failed, with what to do about each.
+
+    A problem closes by itself when its record is read or written without trouble.
+    """
+    if context.invoked_subcommand is not None:
+        return
+    hub = of(context)
+    with hub.session() as session:
+        found = books.problems(session, "ignored" if ignored else "open")
+    if as_json:
+        print_json({"problems": found})
+        return
+    if not found:
+        hub.show("No problems.")
+        return
+    table = Table()
+    for name in ("id", "connection", "object", "record or entity", "cause", "what and what to do"):
+        table.add_column(name, overflow="fold")
+    for row in found:
+        table.add_row(
+            str(row["id"]),
+            row["connection"],
+            f"{row['stage']} {row['object']}" + (f".{row['field']}" if row["field"] else ""),
+            row["record"] or row["entity"],
+            row["cause"],
+            _words(row),
+        )
+    hub.show(table)
+
+
+@group.command()
+def retry(context: typer.Context, ids: Ids) -> None:
+    """Try these again in the next run.
+
+    A failed write is planned again. For a record that could not be read, its connection's
+    records of that object are read again in full.
+    """
+    hub = of(context)
+    with hub.session() as session:
+        for row in _chosen(session, ids):
+            if row["stage"] == "write" and row["entity"]:
+                queues.touch(session, row["object"], [row["entity"]])
+            else:
+                replicas.forget_cursor(session, row["connection"], row["object"])
+        books.set_problem_status(session, ids, "retried")
+        session.commit()
+    hub.show(f"{len(ids)} will be tried again in the next run: `concord sync`.")
+
+
+@group.command()
+def ignore(context: typer.Context, ids: Ids) -> None:
+    """Do not report these again, even when they are met again."""
+    hub = of(context)
+    with hub.session() as session:
+        _chosen(session, ids)
+        books.set_problem_status(session, ids, "ignored")
+        session.commit()
+    hub.show(f"{len(ids)} will not be reported again; `concord problems --ignored` lists them.")
+
+
+def _chosen(session: Session, ids: list[int]) -> list[dict[str, Any]]:
+    """The problems with these numbers.
+
+    Raises:
+        sync.settings.SettingsError: one does not exist.
+    """
+    known = {
+        row["id"]: row
+        for status in ("open", "ignored", "retried")
+        for row in books.problems(session, status)
+    }
+    for id in ids:
+        if id not in known:
+            raise no_such("problem", id, "`concord problems` lists them")
+    return [known[id] for id in dict.fromkeys(ids)]
+
+
+def _words(row: dict[str, Any]) -> str:
+    said = f"\nThe vendor says: {row['words']}" if row["words"] else ""
+    return escape(f"{row['message']}{said}\n{row['advice']}".strip())

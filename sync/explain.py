@@ -1,0 +1,205 @@
+"""Why an entity is as it is: for every field, from which record, when, by which rule."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+import sqlalchemy as sa
+
+from mapping.schema import OBJECTS, FieldValue, Kind
+from sync.store import books, entities, tables
+from sync.store.database import Session
+
+
+@dataclass(frozen=True, slots=True)
+class Reason:
+    """Why a field has its value.
+
+    Attributes:
+        value: the agreed value; references are entity ids.
+        shown: the value with names in place of entity ids.
+        connection, record: where it came from, '' when the hub computed it.
+        at: when that record says it was changed, ISO text, '' if unknown.
+        rule: the rule that decided.
+        against: what other records held: (connection, record, value) each.
+        against_shown: the same as (connection, value), with names in place of entity ids.
+        before: the agreed value before.
+        run: the run that decided; 0 when it was never decided.
+        waits: a person must decide before it changes again.
+    """
+
+    value: FieldValue
+    shown: FieldValue
+    connection: str = ""
+    record: str = ""
+    at: str = ""
+    rule: str = ""
+    against: tuple[tuple[str, str, FieldValue], ...] = ()
+    against_shown: tuple[tuple[str, FieldValue], ...] = ()
+    before: FieldValue = None
+    run: int = 0
+    waits: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Explanation:
+    """Everything on record about one entity."""
+
+    object: str
+    entity: str
+    name: str
+    archived: bool
+    links: tuple[dict[str, Any], ...]
+    """connection, record, rule, run each."""
+    fields: dict[str, Reason]
+    writes: tuple[dict[str, Any], ...] = field(default=())
+    """What the hub wrote for it, newest first: connection, record, kind, fields, at, run."""
+
+    def as_json(self) -> dict[str, Any]:
+        """Plain JSON."""
+        return {
+            "object": self.object,
+            "entity": self.entity,
+            "name": self.name,
+            "archived": self.archived,
+            "links": list(self.links),
+            "fields": {
+                name: {
+                    "value": reason.value,
+                    "connection": reason.connection,
+                    "record": reason.record,
+                    "at": reason.at,
+                    "rule": reason.rule,
+                    "against": [list(item) for item in reason.against],
+                    "before": reason.before,
+                    "run": reason.run,
+                    "waits": reason.waits,
+                }
+                for name, reason in self.fields.items()
+            },
+            "writes": list(self.writes),
+        }
+
+
+def find(session: Session, object: str, wanted: str) -> list[str]:
+    """Entities that a person may mean by `wanted`: an entity id, a record's id, or what the
+    object's title field says (the e-mail address of a contact, the name of a deal)."""
+    found = entities.find_by_text(session, object, wanted)
+    if found:
+        return found
+    column = tables.link.c
+    query = sa.select(column.entity).where(column.object == object, column.record == wanted)
+    return sorted({row[0] for row in session.rows(query)})
+
+
+def explain(session: Session, object: str, id: str) -> Explanation:
+    """All that is on record about an entity. An alias is followed to what it became.
+
+    Raises:
+        LookupError: there is no such entity.
+    """
+    held = entities.load(session, object, [id])
+    while id in held and held[id].merged_into:
+        id = held[id].merged_into
+        held = entities.load(session, object, [id])
+    if id not in held:
+        raise LookupError(id)
+    entity, schema = held[id], OBJECTS[object]
+    decided = _decisions(session, object, id)
+    waiting = books.waiting_conflicts(session, object, [id]).get(id, {})
+    names = _names(session, object, entity.fields, decided)
+    reasons = {}
+    for name in schema.fields:
+        value = entity.fields.get(name)
+        run, detail = decided.get(name, (0, {}))
+        reasons[name] = Reason(
+            value=value,
+            shown=_shown(value, names),
+            connection=detail.get("connection", ""),
+            record=detail.get("record", ""),
+            at=detail.get("at", ""),
+            rule=detail.get("reason", "computed" if schema.fields[name].computed else ""),
+            against=tuple((c, r, v) for c, r, v in detail.get("losing", ())),
+            against_shown=tuple((c, _shown(v, names)) for c, _, v in detail.get("losing", ())),
+            before=detail.get("old"),
+            run=run,
+            waits=name in waiting,
+        )
+    return Explanation(
+        object=object,
+        entity=id,
+        name=str(entity.fields.get(schema.title) or id),
+        archived=entity.archived,
+        links=_links(session, object, id),
+        fields=reasons,
+        writes=_writes(session, object, id),
+    )
+
+
+def _decisions(session: Session, object: str, id: str) -> dict[str, tuple[int, dict[str, Any]]]:
+    """field -> (run, the newest decision about it)."""
+    newest: dict[str, tuple[int, dict[str, Any]]] = {}
+    for row in books.journal(session, object, id, actions=["merge"]):
+        for name, detail in row["detail"].items():
+            newest[name] = (row["run"], detail)
+    return newest
+
+
+def _links(session: Session, object: str, id: str) -> tuple[dict[str, Any], ...]:
+    column = tables.link.c
+    query = sa.select(column.connection, column.record, column.rule, column.run)
+    query = query.where(column.object == object, column.entity == id)
+    return tuple(dict(row._mapping) for row in session.rows(query.order_by(column.connection)))
+
+
+def _writes(session: Session, object: str, id: str) -> tuple[dict[str, Any], ...]:
+    rows = books.journal(session, object, id, actions=["create", "update", "archive"])
+    return tuple(
+        {
+            "connection": row["connection"],
+            "record": row["record"],
+            "kind": row["action"],
+            "fields": row["detail"].get("sent", []),
+            "at": _iso(row["at"]),
+            "run": row["run"],
+        }
+        for row in reversed(rows)
+    )
+
+
+def _iso(at: datetime) -> str:
+    return at.isoformat(timespec="seconds")
+
+
+def _names(
+    session: Session,
+    object: str,
+    fields: dict[str, FieldValue],
+    decided: dict[str, tuple[int, dict[str, Any]]],
+) -> dict[str, str]:
+    """entity id -> name, for everything the entity refers to or might have."""
+    names: dict[str, str] = {}
+    for spec in OBJECTS[object].fields.values():
+        if spec.kind not in (Kind.REFERENCE, Kind.REFERENCES):
+            continue
+        _, detail = decided.get(spec.name, (0, {}))
+        held = [fields.get(spec.name), *(value for _, _, value in detail.get("losing", ()))]
+        ids = {id for value in held for id in _ids(value)}
+        title = OBJECTS[spec.target].title
+        for id, entity in entities.load(session, spec.target, ids).items():
+            names[id] = str(entity.fields.get(title) or id)
+    return names
+
+
+def _ids(value: FieldValue) -> list[str]:
+    if isinstance(value, list):
+        return value
+    return [] if value is None else [str(value)]
+
+
+def _shown(value: FieldValue, names: dict[str, str]) -> FieldValue:
+    if isinstance(value, list):
+        return [names.get(item, item) for item in value]
+    return names.get(value, value) if isinstance(value, str) else value
