@@ -81,7 +81,7 @@ class RoleWriter:
             if item.error is None or gone_already:
                 continue
             # A wait outweighs the rest: the whole write is done again then.
-            if isinstance(errors.get(key, item.error), ItemError):
+            if key not in errors or isinstance(errors[key], ItemError):
                 errors[key] = item.error
         return errors
 

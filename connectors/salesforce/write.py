@@ -1,6 +1,5 @@
 """Carrying out writes: sObject Collections of 200, upserts by external id, junction rows."""
 
-
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence

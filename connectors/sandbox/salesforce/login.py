@@ -8,8 +8,9 @@ import random
 import re
 from collections.abc import Mapping
 from datetime import datetime, timedelta
+from html import unescape
 from typing import Any
-from xml.sax.saxutils import escape, unescape
+from xml.sax.saxutils import escape
 
 import jwt
 from werkzeug.wrappers import Request

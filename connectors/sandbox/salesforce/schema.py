@@ -418,6 +418,7 @@ def _records() -> list[Object]:
         _flag("IsPrimary", "Primary"),
         undeletable=False,
     )  # fmt: skip
+    role.fields["Id"].label = "Contact Role ID"
     return [account, contact, opportunity, case, role]
 
 
