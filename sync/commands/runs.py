@@ -203,8 +203,8 @@ def stopping(stop: threading.Event) -> Iterator[None]:
         stop.set()
         signal.signal(number, before[number] or signal.SIG_DFL)
 
-    for number in chosen:
-        signal.signal(number, end)
+    for wanted in chosen:
+        signal.signal(wanted, end)
     try:
         yield
     finally:
