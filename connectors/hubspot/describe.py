@@ -17,7 +17,7 @@ from connectors.base import (
     Stage,
     User,
 )
-from connectors.errors import Bug, ConnectorError, Duplicate, Gone, ItemError, Misconfigured
+from connectors.errors import Bug, ConnectorError, Duplicate, Gone, ItemError, Misconfigured, Stop
 from connectors.hubspot import errors
 from connectors.hubspot.versions import OAUTH_TOKEN, PRIVATE_APP_TOKEN, Paths
 from connectors.hubspot.wire import Wire
@@ -92,8 +92,9 @@ class Describer:
             body = {"tokenKey": self._wire.token}
             about = self._wire.call("POST", PRIVATE_APP_TOKEN, body=body).body
             return str(about.get("userId") or ""), ""
-        except (ItemError, Misconfigured, Bug):
-            # Service keys have no such description; edits are then told apart by version only.
+        except (ItemError, Stop, Bug):
+            # The token is good, the account was read with it; but not every kind of key can
+            # be looked up. Our edits are then told apart by version only.
             return "", ""
 
     def users(self) -> list[User]:

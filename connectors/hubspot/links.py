@@ -6,9 +6,10 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from connectors.base import Value
-from connectors.errors import Gone, Invalid, ItemError
+from connectors.errors import Gone, Invalid, ItemError, Unavailable
+from connectors.hubspot.errors import of_item
 from connectors.hubspot.versions import Paths
-from connectors.hubspot.wire import Wire
+from connectors.hubspot.wire import Reply, Wire
 from connectors.hubspot.words import LINKS_READ, LINKS_WRITE, Association
 
 #: (from id, to id)
@@ -26,6 +27,25 @@ def value(association: Association, held: Mapping[str, bool]) -> Value:
         return tuple(sorted(held))
     chosen = [id for id, primary in held.items() if primary] or list(held)
     return min(chosen, key=int) if chosen else None
+
+
+def require_only_missing(reply: Reply, connection: str) -> None:
+    """A batch read may say that something does not exist; nothing else may be left out, or what
+    was not read would pass for empty or deleted.
+
+    Raises:
+        Unavailable: the reply leaves out inputs for another reason.
+    """
+    for entry in reply.body.get("errors") or []:
+        if str(entry.get("category")) == "OBJECT_NOT_FOUND":
+            continue
+        if "NO_ASSOCIATIONS_FOUND" in f"{entry.get('category')} {entry.get('subCategory')}":
+            continue
+        error = of_item(entry, connection)
+        raise Unavailable(
+            f"{connection}: HubSpot left out part of what was to be read",
+            connection=connection, words=error.words, code=error.code, status=reply.status,
+        )  # fmt: skip
 
 
 class Links:
@@ -50,6 +70,7 @@ class Links:
             reply = self._wire.read(
                 "POST", path, f"associations of {object}", body={"inputs": batch}
             )
+            require_only_missing(reply, self._wire.connection)
             for result in reply.body.get("results") or []:
                 id = str(result["from"]["id"])
                 for target in result.get("to") or []:

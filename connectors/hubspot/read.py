@@ -10,7 +10,7 @@ from typing import Any
 from connectors.base import Record, Value
 from connectors.errors import Gone, Misconfigured
 from connectors.hubspot import records, words
-from connectors.hubspot.links import Links, chunks
+from connectors.hubspot.links import Links, chunks, require_only_missing
 from connectors.hubspot.records import Raw
 from connectors.hubspot.versions import Paths
 from connectors.hubspot.wire import Wire
@@ -66,15 +66,16 @@ class Reader:
             query.append(("after", after))
         reply = self._wire.read("GET", self._paths.objects(object), object, query=query)
         raws: list[Raw] = reply.body.get("results") or []
+        listed = {str(raw["id"]) for raw in raws}
         held = {a.name: self._links.listed(object, a, raws) for a in associations}
         if not in_url:
-            raws = self.batch(object, [str(raw["id"]) for raw in raws], fields)[0]
+            raws, _ = self.batch(object, sorted(listed, key=int), fields)
         made = [
             records.live(
                 object, raw, fields, {name: by_id[str(raw["id"])] for name, by_id in held.items()}
             )
-            for raw in raws
-            if str(raw["id"]) in {str(r["id"]) for r in raws}
+            for raw in sorted(raws, key=lambda raw: int(raw["id"]))
+            if str(raw["id"]) in listed  # one that was merged since comes in the next pull
         ]
         return Listed(made, _after(reply.body), reply.at)
 
@@ -131,6 +132,7 @@ class Reader:
                 query=[("archived", "true" if archived else "false")],
                 body=body,
             )
+            require_only_missing(reply, self._wire.connection)
             at = reply.at
             found |= {str(raw["id"]): raw for raw in reply.body.get("results") or []}
         return list(found.values()), at

@@ -70,9 +70,10 @@ class Writer:
                 for item in batch:
                     if halted is not None and not item.done and item.error is None:
                         item.error = halted
+        linked = [item for item in items if item.done and item.links]
+        halted = self._associate(object, linked, halted)
         if isinstance(halted, Stop | Bug) and not any(item.done for item in items):
             raise halted
-        self._associate(object, [item for item in items if item.done and item.links], halted)
         return [_result(object, item) for item in items]
 
     # -- records
@@ -136,21 +137,25 @@ class Writer:
 
     def _associate(
         self, object: str, items: Sequence[_Item], halted: ConnectorError | None
-    ) -> None:
+    ) -> ConnectorError | None:
+        """Write the associations of written records; what stopped it, if anything."""
         for association in ASSOCIATIONS.get(object, {}).values():
             touched = [item for item in items if association in item.links]
             if not touched:
                 continue
-            try:
-                if halted is not None:
-                    raise halted
-                self._one_association(object, association, touched)
-            except (Wait, Stop, Bug) as error:
-                halted = error
-                for item in touched:
-                    item.field_errors.setdefault(
-                        association.name, _postponed(error, association.name)
-                    )
+            if halted is None:
+                try:
+                    self._one_association(object, association, touched)
+                    continue
+                except (Wait, Stop, Bug) as error:
+                    halted = error
+            for item in touched:
+                if _action(item) == "associate":
+                    item.done, item.error = False, halted
+                else:
+                    postponed = _postponed(halted, association.name)
+                    item.field_errors.setdefault(association.name, postponed)
+        return halted
 
     def _one_association(
         self, object: str, association: Association, items: Sequence[_Item]

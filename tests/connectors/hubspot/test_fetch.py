@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from connectors.base import Write
-from connectors.errors import Misconfigured
+from connectors.errors import Misconfigured, Unavailable
 from tests.connectors.hubspot.conftest import OLD, Answer, Box, Scripted
 
 
@@ -102,3 +102,23 @@ def test_what_search_finds_is_checked_against_the_record(box: Box) -> None:
 def test_find_by_a_property_the_account_lacks(box: Box) -> None:
     with pytest.raises(Misconfigured):
         box.connect().find("companies", "no_such", ["x"], ["name"])
+
+
+def test_what_was_not_read_is_neither_deleted_nor_empty(scripted: Scripted) -> None:
+    """A batch that leaves out inputs for another reason than that they do not exist."""
+    entry = {"status": "error", "category": "INTERNAL_ERROR", "message": "oops", "context": {}}
+    partial = Answer(207, {"results": [], "numErrors": 1, "errors": [entry]})
+    scripted.script.say(partial)
+    with pytest.raises(Unavailable):
+        scripted.connector.fetch("contacts", ["1"], ["lastname"])
+    record = {"id": "1", "properties": {}, "updatedAt": "2026-01-01T00:00:00.001Z"}
+    scripted.script.say(Answer(body={"results": [record]}), partial)
+    with pytest.raises(Unavailable):
+        scripted.connector.fetch("contacts", ["1"], ["associations.companies"])
+
+
+def test_properties_missing_from_a_reply_are_absent(scripted: Scripted) -> None:
+    record = {"id": "1", "properties": {"city": ""}, "updatedAt": "2026-01-01T00:00:00.001Z"}
+    scripted.script.say(Answer(body={"results": [record]}))
+    [found] = scripted.connector.fetch("contacts", ["1"], ["lastname", "city"])
+    assert found.values == {"city": None}

@@ -16,6 +16,7 @@ from connectors.errors import (
     Invalid,
     Locked,
     Misconfigured,
+    Throttled,
     Unavailable,
 )
 from connectors.hubspot.write import encode
@@ -280,3 +281,19 @@ def test_a_lost_connection_midway_comes_back_with_the_items(scripted: Scripted) 
     found = scripted.connector.push("contacts", creates(*(f"n{n}" for n in range(201))))
     assert all(r.error is None for r in found[:100])
     assert all(isinstance(r.error, Unavailable) for r in found[100:])
+
+
+@pytest.mark.parametrize(("status", "kind"), [(503, Unavailable), (429, Throttled)])
+def test_associations_alone_that_could_not_be_sent(
+    scripted: Scripted, status: int, kind: type[Exception]
+) -> None:
+    scripted.script.say(Answer(status, {"message": "later"}))
+    write = Write(
+        "k", "update", {"associations.companies": "5"}, id="1",
+        before={"associations.companies": None},
+    )  # fmt: skip
+    [result] = scripted.connector.push("contacts", [write])
+    assert isinstance(result.error, kind)
+    scripted.script.say(Answer(401, {}))
+    with pytest.raises(AuthenticationFailed):
+        scripted.connector.push("contacts", [write])
