@@ -197,7 +197,7 @@ def _validated(
     elif "object" in data:
         known = ", ".join(objects)
         flaws.append(source.flaw(("object",), f"no such object; there are {known}"))
-    whole = {**data, "path": source.file}
+    whole: dict[str, object] = {**data, "path": source.file}
     if isinstance(blocks, dict) and blocks:  # told already, one by one
         whole["fields"] = fields or {"": FieldMapping(native="?")}
     try:
@@ -217,10 +217,12 @@ def _told(source: Located, way: Way, error: ValidationError) -> list[Flaw]:
             words = "this key is missing"
         elif item["type"] == "extra_forbidden":
             words = "no such key"
+        elif item["type"] in ("too_short", "string_too_short"):
+            words = "this must not be empty"
         else:
-            while place and place not in source.lines:
-                place = place[:-1]
             if item["loc"][-1] in ("bool", "int", "decimal", "str"):  # members of a union
                 words = "neither text nor a number nor true or false"
+        while item["type"] != "missing" and place and place not in source.lines:
+            place = place[:-1]
         found.setdefault(place, source.flaw(place, words))
     return list(found.values())

@@ -28,7 +28,11 @@ anything = st.one_of(
 )
 texts = anything.map(clean).filter(lambda text: text is not None)
 _labels = st.from_regex(r"[a-z0-9]([a-z0-9-]{0,8}[a-z0-9])?", fullmatch=True)
-_hosts = st.lists(_labels, min_size=2, max_size=4).map(".".join)
+_hosts = (
+    st.lists(_labels, min_size=2, max_size=4)
+    .map(".".join)
+    .filter(lambda host: not host.rpartition(".")[2].isdecimal())
+)
 domains = st.one_of(
     _hosts, st.sampled_from(["บริษัท.ไทย", "пример.рф", "müller.de", "xn--bcher-kva.example"])
 ).filter(lambda host: not host.startswith("www."))

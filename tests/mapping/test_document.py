@@ -94,7 +94,7 @@ constants: {a: [1]}
         ("name: {native: N, direction: sideways}", "'both', 'in' or 'out'"),
         ("name: {native: K}", "K is a constant too"),
         ("name: {native: A}\n  description: A", "written by 'name' already"),
-        ("name: ''", "at least 1 character"),
+        ("name: ''", "must not be empty"),
     ],
 )
 def test_a_field_must_fit_the_schema(field: str, words: str) -> None:

@@ -33,7 +33,8 @@ def test_numbers(native: Value, value: str | None) -> None:
 @pytest.mark.parametrize(
     "native",
     ["abc", "12 monkeys", "1.2.3", "1,2,3", "NaN", "Infinity", Decimal("NaN"), "1E+999", "--5",
-     "¹", "+", "-", "(", "()", "5--", "-$-5", "1000 تومان", Decimal("1E+1000000"), "Q3 500", "50-100", "500+"],
+     "¹", "+", "-", "(", "()", "5--", "-$-5", "1000 تومان",
+     Decimal("1E+1000000"), "Q3 500", "50-100", "500+"],
 )  # fmt: skip
 def test_what_is_no_number_is_refused(native: Value) -> None:
     with pytest.raises(Untranslatable):
