@@ -41,7 +41,7 @@ class ControlClient:
 
     def log(self, vendor: str, since: int = 0) -> list[dict[str, Any]]:
         """The vendor's API calls from number `since` on, oldest first: ``at``, ``method``,
-        ``path``, ``status``, ``bytes``, ``wrote``."""
+        ``path``, ``status`` (0: cut), ``bytes``, ``wrote``, ``faults``."""
         found: list[dict[str, Any]] = self._get(f"log?vendor={vendor}&since={since}")[vendor]
         return found
 
@@ -67,6 +67,32 @@ class ControlClient:
     def remove(self, vendor: str, object: str, id: str) -> None:
         """Delete a record as a person does."""
         self._post(f"remove/{vendor}/{object}", {"id": id})
+
+    def restore(self, vendor: str, object: str, id: str) -> None:
+        """Take a record out of the recycle bin as a person does."""
+        self._post(f"restore/{vendor}/{object}", {"id": id})
+
+    def merge(self, vendor: str, object: str, winner: str, loser: str) -> str:
+        """Merge two records as a person does; the survivor's id."""
+        body = {"winner": winner, "loser": loser}
+        return str(self._post(f"merge/{vendor}/{object}", body)["id"])
+
+    def fail(self, vendor: str, kind: str, **rest: Any) -> str:
+        """Set a fault; its id. `rest` are the other parts of
+        `connectors.sandbox.faults.Fault`: ``method``, ``path``, ``object``, ``writes``,
+        ``times``, ``skip``, ``probability``, ``seed``, ``options``."""
+        return str(self._post(f"faults/{vendor}", {"kind": kind, **rest})["id"])
+
+    def faults(self) -> list[dict[str, Any]]:
+        """All faults that were set, with ``id`` and how often each ``struck``."""
+        found: list[dict[str, Any]] = self._get("faults")
+        return found
+
+    def heal(self, id: str = "") -> int:
+        """Clear one fault, or all of them; how many that were."""
+        path = f"faults/{id}" if id else "faults"
+        reply = self._session.delete(f"{self.url}/control/{path}", timeout=60)
+        return int(self._read(reply)["cleared"])
 
     def advance(self, seconds: float) -> datetime:
         """Let time pass in all sandboxes; their new now."""

@@ -15,6 +15,10 @@ from werkzeug.serving import ThreadedWSGIServer, WSGIRequestHandler
 from werkzeug.wrappers import Request, Response
 
 
+class Cut(Exception):
+    """Raised by `Listener.answer`: the connection is closed without a reply."""
+
+
 class _Handler(WSGIRequestHandler):
     """Answers whole replies over connections that stay open, as the vendors do.
 
@@ -38,7 +42,8 @@ class _Handler(WSGIRequestHandler):
             super().finish()
 
     def run_wsgi(self) -> None:
-        """Answer one request; a connection that breaks meanwhile is left."""
+        """Answer one request; a connection that breaks meanwhile is left, and one that is to
+        be `Cut` is closed."""
         if self.headers.get("Expect", "").strip().lower() == "100-continue":
             self.wfile.write(b"HTTP/1.1 100 Continue\r\n\r\n")
             self.wfile.flush()
@@ -51,7 +56,13 @@ class _Handler(WSGIRequestHandler):
             reply[:] = [status, headers]
             return reply.append
 
-        body = b"".join(self.server.app(environ, start_response))
+        try:
+            body = b"".join(self.server.app(environ, start_response))
+        except Cut:
+            self.close_connection = True
+            with contextlib.suppress(OSError):
+                self.connection.shutdown(socket.SHUT_RDWR)
+            return
         status, headers = reply
         code, _, reason = status.partition(" ")
         try:
@@ -141,7 +152,11 @@ class Listener:
                 connection.shutdown(socket.SHUT_RDWR)
 
     def answer(self, request: Request) -> Response:
-        """The reply to a request whose body has been read."""
+        """The reply to a request whose body has been read.
+
+        Raises:
+            Cut: close the connection instead.
+        """
         raise NotImplementedError("each listener answers in its own way")
 
     def _application(self, environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
@@ -152,6 +167,8 @@ class Listener:
             response = self.answer(request)
         except HTTPException as error:
             response = Response(error.description or error.name, status=error.code or 500)
+        except Cut:
+            raise
         except Exception:
             # A defect of a sandbox is shown to whoever runs into it.
             response = Response(f"sandbox defect\n{traceback.format_exc()}", status=500)

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import threading
+import time
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -18,7 +19,8 @@ from typing import Any, Protocol
 import orjson
 from werkzeug.wrappers import Request, Response
 
-from connectors.sandbox.listener import Listener, PortTaken
+from connectors.sandbox.faults import KINDS, Fault, Faults, Traps, act
+from connectors.sandbox.listener import Cut, Listener, PortTaken
 
 __all__ = [
     "Call",
@@ -33,25 +35,44 @@ __all__ = [
 
 
 class Clock:
-    """The time a sandbox lives in: the machine's, plus what it was moved forward by."""
+    """The time a sandbox lives in: the machine's, plus what it was moved forward by.
+
+    Attributes:
+        skew: seconds it shows more than it should; a vendor's clock may be wrong.
+    """
 
     def __init__(self, now: Callable[[], datetime] = lambda: datetime.now(UTC)) -> None:
         self._now = now
         self._ahead = timedelta(0)
+        self._source: Clock | None = None
+        self.skew = 0.0
 
     def now(self) -> datetime:
         """The current instant, aware UTC."""
-        return self._now() + self._ahead
+        found = self._source.now() if self._source else self._now() + self._ahead
+        return found + timedelta(seconds=self.skew)
 
     def advance(self, seconds: float) -> None:
-        """Let `seconds` pass at once."""
-        self._ahead += timedelta(seconds=seconds)
+        """Let `seconds` pass at once, for everybody who shares the time."""
+        self.source._ahead += timedelta(seconds=seconds)
+
+    @property
+    def source(self) -> Clock:
+        """The clock whose time this one shares: itself unless it is a `copy`."""
+        return self._source or self
+
+    def copy(self) -> Clock:
+        """A clock of the same time with a skew of its own, for one vendor."""
+        made = Clock()
+        made._source = self.source
+        return made
 
 
 @dataclass(frozen=True, slots=True)
 class Call:
     """One line of the request log. `wrote` is true for a request that creates, changes, links
-    or deletes records, whether it succeeded or not."""
+    or deletes records, whether it succeeded or not. `status` is 0 where the connection was
+    cut; `faults` are the kinds of those that struck, in their order."""
 
     at: str
     method: str
@@ -59,6 +80,7 @@ class Call:
     status: int
     bytes: int
     wrote: bool
+    faults: tuple[str, ...] = ()
 
 
 @dataclass(slots=True)
@@ -76,11 +98,17 @@ class Log:
 
 
 class Vendor(Protocol):
-    """One vendor's protocol and records. All methods are called under `lock`."""
+    """One vendor's protocol and records. All methods are called under `lock`.
+
+    Attributes:
+        clock: the vendor's own, which may be skewed.
+        traps: the faults that spring when records are written over the API.
+    """
 
     name: str
     clock: Clock
     lock: threading.RLock
+    traps: Traps
 
     def handle(self, request: Request) -> Response:
         """Answer one request of the vendor's API."""
@@ -111,8 +139,31 @@ class Vendor(Protocol):
         """Delete a record as a user of the vendor does."""
         ...
 
+    def merge(self, object: str, winner: str, loser: str) -> str:
+        """Merge two records as a user of the vendor does; the survivor's id."""
+        ...
+
+    def restore(self, object: str, id: str) -> None:
+        """Take a record out of the recycle bin as a user of the vendor does."""
+        ...
+
     def credentials(self) -> dict[str, Any]:
         """The `auth` block of settings.yaml that opens this sandbox."""
+        ...
+
+    def refuse(self, kind: str, request: Request) -> Response:
+        """The vendor's own words for ``throttle``, ``unauthorized`` (which ends the token the
+        request came with, where it can be renewed) or ``error``."""
+        ...
+
+    def set_fault(self, kind: str, options: Mapping[str, Any]) -> Callable[[], None]:
+        """Change the account as an ``account`` kind of `connectors.sandbox.faults.KINDS`
+        says; returns what puts it back.
+
+        Raises:
+            LookupError: no such field or option.
+            ValueError: the vendor has nothing like it.
+        """
         ...
 
 
@@ -140,42 +191,58 @@ def _dump(body: Any) -> bytes:
 
 
 class Server(Listener):
-    """One vendor's sandbox on a socket."""
+    """One vendor's sandbox on a socket, with its `faults`. `sleep` waits for real seconds."""
 
-    def __init__(self, vendor: Vendor, port: int = 0) -> None:
+    def __init__(
+        self, vendor: Vendor, port: int = 0, sleep: Callable[[float], None] = time.sleep
+    ) -> None:
         self.vendor = vendor
         self.log = Log()
+        self.faults = Faults(lambda: self.vendor, sleep)
         super().__init__(port)
 
     def answer(self, request: Request) -> Response:
         """Hand the request to the vendor, one at a time, and log the outcome."""
         with self.vendor.lock:
             wrote = self.vendor.is_write(request)
-            response = self.vendor.handle(request)
+            struck = self.faults.struck(request, wrote)
+        self.faults.delay(struck)
+        with self.vendor.lock:
+            response = self.faults.answer(request, struck)
             self.log.calls.append(
                 Call(
                     at=self.vendor.clock.now().isoformat(),
                     method=request.method,
                     path=request.path,
-                    status=response.status_code,
-                    bytes=len(response.get_data()),
+                    status=response.status_code if response else 0,
+                    bytes=len(response.get_data()) if response else 0,
                     wrote=wrote,
+                    faults=tuple(fault.kind for fault in struck),
                 )
             )
-            return response
+        if response is None:
+            raise Cut
+        return response
 
 
 class Control(Listener):
-    """The control API: the request log, the true state, edits as a vendor's user, the clock.
+    """The control API: the log, the true state, what users do, the clock, faults on demand.
 
-    ====== ===================================== =========================================
-    GET    ``/control/log?vendor=V&since=N``     request log, by vendor
-    GET    ``/control/state/{vendor}/{object}``  true records
-    POST   ``/control/edit/{vendor}/{object}``   ``{"id": …, "values": {…}}``
-    POST   ``/control/create/{vendor}/{object}`` ``{"values": {…}}`` -> ``{"id": …}``
-    POST   ``/control/remove/{vendor}/{object}`` ``{"id": …}``
-    POST   ``/control/clock``                    ``{"advance": seconds}``
-    ====== ===================================== =========================================
+    ====== ====================================== =========================================
+    GET    ``/control/log?vendor=V&since=N``      request log, by vendor
+    GET    ``/control/state/{vendor}/{object}``   true records
+    POST   ``/control/edit/{vendor}/{object}``    ``{"id": …, "values": {…}}``
+    POST   ``/control/create/{vendor}/{object}``  ``{"values": {…}}`` -> ``{"id": …}``
+    POST   ``/control/remove/{vendor}/{object}``  ``{"id": …}``
+    POST   ``/control/restore/{vendor}/{object}`` ``{"id": …}``
+    POST   ``/control/merge/{vendor}/{object}``   ``{"winner": …, "loser": …}`` -> ``{"id": …}``
+    POST   ``/control/clock``                     ``{"advance": seconds}``
+    POST   ``/control/faults/{vendor}``           a fault (see `faults.Fault`) -> ``{"id": …}``
+    GET    ``/control/faults``                    the faults of all vendors, and how often each
+                                                  struck
+    DELETE ``/control/faults``                    clear them all -> ``{"cleared": n}``
+    DELETE ``/control/faults/{id}``               clear one
+    ====== ====================================== =========================================
     """
 
     def __init__(self, servers: Mapping[str, Server], port: int = 0) -> None:
@@ -199,11 +266,14 @@ class Control(Listener):
             return self._log(request)
         if (request.method, action, rest) == ("POST", "clock", []):
             return self._clock(request)
-        known = {"GET": ("state",), "POST": ("edit", "create", "remove")}
+        if action == "faults":
+            return self._faults(request, rest)
+        people = ("edit", "create", "remove", "restore", "merge")
+        known = {"GET": ("state",), "POST": people}
         if action not in known.get(request.method, ()):
             return 404, {"error": f"no such action: {request.method} {action}"}
         if len(rest) != 2 or rest[0] not in self._servers:
-            return 404, {"error": "no such vendor", "vendors": list(self._servers)}
+            return 404, self._no_vendor()
         vendor, native = self._servers[rest[0]].vendor, rest[1]
         with vendor.lock:
             if native not in vendor.objects():
@@ -212,12 +282,15 @@ class Control(Listener):
                 return 200, vendor.state(native)
             return self._change(vendor, native, action, _body(request))
 
+    def _no_vendor(self) -> dict[str, Any]:
+        return {"error": "no such vendor", "vendors": list(self._servers)}
+
     def _log(self, request: Request) -> tuple[int, Any]:
         wanted, since = request.args.get("vendor"), request.args.get("since", "0")
         if not since.isdecimal():
             raise _BadBody(f"since must be a number of calls: {since!r}")
         if wanted is not None and wanted not in self._servers:
-            return 404, {"error": "no such vendor", "vendors": list(self._servers)}
+            return 404, self._no_vendor()
         found = {}
         for name, server in self._servers.items():
             if wanted in (None, name):
@@ -229,30 +302,62 @@ class Control(Listener):
         seconds = _body(request).get("advance")
         if isinstance(seconds, bool) or not isinstance(seconds, int | Decimal) or seconds < 0:
             raise _BadBody('give {"advance": seconds}, not negative')
-        clocks = {id(server.vendor.clock): server.vendor.clock for server in self._servers.values()}
+        shared = [server.vendor.clock.source for server in self._servers.values()]
+        clocks = {id(clock): clock for clock in shared}
         for clock in clocks.values():
             clock.advance(float(seconds))
         return 200, {"advanced": seconds, "now": clock.now().isoformat() if clocks else None}
 
+    def _faults(self, request: Request, rest: list[str]) -> tuple[int, Any]:
+        if request.method == "POST" and len(rest) == 1:
+            return self._set_fault(request, rest[0])
+        if request.method == "GET" and not rest:
+            found = []
+            for server in self._servers.values():
+                with server.vendor.lock:
+                    found += server.faults.lines()
+            return 200, found
+        if request.method == "DELETE" and len(rest) < 2:
+            cleared = 0
+            for server in self._servers.values():
+                with server.vendor.lock:
+                    cleared += server.faults.clear(*rest)
+            return (404 if rest and not cleared else 200), {"cleared": cleared}
+        return 404, {"error": f"no such action: {request.method} faults"}
+
+    def _set_fault(self, request: Request, name: str) -> tuple[int, Any]:
+        if name not in self._servers:
+            return 404, self._no_vendor()
+        server = self._servers[name]
+        try:
+            fault = Fault.read(name, _body(request))
+            with server.vendor.lock:
+                return 200, {"id": server.faults.add(fault)}
+        except LookupError as error:
+            return 404, {"error": f"no such object, field or option: {error}"}
+        except (ValueError, TypeError) as error:
+            raise _BadBody(str(error)) from error
+
     @staticmethod
     def _change(vendor: Vendor, native: str, action: str, body: dict[str, Any]) -> tuple[int, Any]:
         id, values = body.get("id"), body.get("values")
-        if action != "remove" and not isinstance(values, dict):
+        wanted = KINDS[action].needs if action in KINDS else ("id",) if action == "edit" else ()
+        if action in ("edit", "create") and not isinstance(values, dict):
             raise _BadBody('"values" must be an object of native fields')
-        if action != "create" and not isinstance(id, str):
-            raise _BadBody('"id" must be the record\'s id as text')
+        for name in wanted:
+            if not isinstance(body.get(name), str):
+                raise _BadBody(f'"{name}" must be a record\'s id as text')
         try:
             if action == "create":
                 return 200, {"id": vendor.load(native, [values or {}])[0]}
             if action == "edit":
                 vendor.edit(native, str(id), values or {})
-            else:
-                vendor.remove(native, str(id))
+                return 200, {"id": id}
+            return 200, {"id": act(vendor, action, native, body)}
         except LookupError as error:
             return 404, {"error": f"no such record or field: {error}", "id": id}
         except (ValueError, TypeError) as error:
             raise _BadBody(str(error)) from error
-        return 200, {"id": id}
 
 
 class _BadBody(Exception):
