@@ -20,10 +20,13 @@ def servers() -> Iterator[dict[str, Server]]:
         server.close()
 
 
-@pytest.fixture(params=SETUPS)
-def setup(request: pytest.FixtureRequest) -> str:
-    """Every vendor in turn, in every way it can be connected."""
-    return str(request.param)
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """Every vendor in turn, in every way it can be connected that concerns the module; a class
+    may choose its own."""
+    if "setup" in metafunc.fixturenames and not hasattr(metafunc.cls, "setup"):
+        module = metafunc.module.__name__.rpartition(".")[2]
+        ways = [name for name, way in SETUPS.items() if not way.modules or module in way.modules]
+        metafunc.parametrize("setup", ways)
 
 
 @pytest.fixture

@@ -151,7 +151,7 @@ def test_equal_stamps_across_page_borders(rig: Rig) -> None:
     rig.fill(thing, 3, at=OLD)
     mirror = Mirror(thing).take(rig.pages(thing))
     rig.clock.advance(600)
-    rig.fill(thing, 2060)
+    rig.fill(thing, rig.words.crowd)
     rig.settle()
     pages = rig.pages(thing, mirror.cursor)
     assert sum(bool(page.records) for page in pages) > 1
@@ -198,7 +198,7 @@ def test_a_transaction_that_shows_late_in_a_pull_cut_short(rig: Rig) -> None:
     thing = rig.words.contact
     mirror = Mirror(thing).take(rig.pages(thing))
     rig.clock.advance(600)
-    rig.fill(thing, 2060)
+    rig.fill(thing, rig.words.crowd)
     rig.settle()
     now = rig.clock.now()
     mirror.take([next(rig.connector.pull(thing.object, [thing.title], mirror.cursor))])
