@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 
 _DIGITS = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
 _CHECKS = "ABCDEFGHIJKLMNOPQRSTUVWXYZ012345"
 _SHAPE = re.compile(r"[0-9A-Za-z]{15}([0-9A-Z]{3})?\Z", re.IGNORECASE)
 
 
+@lru_cache(maxsize=65536)
 def to18(id: str) -> str:
     """The id with its checksum; anything that is not an id comes back as it is."""
     if not _SHAPE.match(id):

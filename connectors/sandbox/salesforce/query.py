@@ -98,9 +98,10 @@ class Queries:
         rows = self._read(plan, columns, "t.Id", ids, "")
         by_id = {row[-1]: row for row in rows}
         below = [self._children(child, ids, base) for child in plan.children]
+        gone = set() if deleted else self._deleted(plan.object, ids)
         records = []
         for id in ids:
-            if id not in by_id or (not deleted and self._is_deleted(plan.object, id)):
+            if id not in by_id or id in gone:
                 continue
             record = _record(plan.object, columns, by_id[id], base)
             for child, found in zip(plan.children, below, strict=True):
@@ -108,11 +109,15 @@ class Queries:
             records.append(record)
         return records
 
-    def _is_deleted(self, object: Object, id: str) -> bool:
-        row = self._store.db.execute(
-            f'SELECT IsDeleted FROM "{object.name}" WHERE Id = ?', (id,)
-        ).fetchone()
-        return row is None or bool(row[0])
+    def _deleted(self, object: Object, ids: Sequence[str]) -> set[str]:
+        """Which of the ids were deleted since the query was run."""
+        gone: set[str] = set()
+        for start in range(0, len(ids), _CHUNK):
+            part = ids[start : start + _CHUNK]
+            marks = ", ".join("?" * len(part))
+            sql = f'SELECT Id FROM "{object.name}" WHERE IsDeleted = 1 AND Id IN ({marks})'
+            gone.update(row[0] for row in self._store.db.execute(sql, part))
+        return gone
 
     def _read(
         self, plan: Plan, columns: Sequence[Column], key: str, ids: Sequence[str], order: str

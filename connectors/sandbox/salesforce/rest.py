@@ -17,8 +17,8 @@ from connectors.sandbox.salesforce.store import Store
 from connectors.sandbox.salesforce.values import parse_instant
 from connectors.sandbox.salesforce.wire import Refusal, Reply, listed
 
-#: The API versions answered.
-VERSIONS = range(59, 69)
+#: The API versions answered: those not retired, the oldest being jsforce's default and older.
+VERSIONS = range(31, 69)
 
 
 def versions() -> list[dict[str, str]]:

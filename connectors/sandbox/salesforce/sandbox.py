@@ -7,6 +7,7 @@ import threading
 from collections.abc import Iterable, Mapping, Sequence
 from email.utils import format_datetime
 from typing import Any
+from urllib.parse import quote, urlsplit
 
 from werkzeug.wrappers import Request, Response
 
@@ -77,7 +78,9 @@ class Sandbox:
             return Reply(found[0].status, body, limit)
 
     def _route(self, request: Request) -> Reply:
-        path, host = request.path, request.host_url.rstrip("/")
+        # Undecoded: an external id in the path may contain slashes and percent signs.
+        path = urlsplit(str(request.environ.get("RAW_URI") or quote(request.path))).path
+        host = request.host_url.rstrip("/")
         if len(request.full_path.encode()) > LONGEST_URL:
             html = "<html><head><title>Error 414 URI Too Long</title></head></html>"
             return Reply(414, html, {"Content-Type": "text/html"})
@@ -89,7 +92,7 @@ class Sandbox:
         if path.rstrip("/") == "/services/data":
             return Reply(body=versions())
         self.sessions.require(request)
-        if path.rstrip("/") == "/services/oauth2/userinfo":
+        if path.rstrip("/") == "/services/oauth2/userinfo" or path.startswith("/id/"):
             return Reply(body=self.sessions.identity())
         found = re.fullmatch(r"(/services/data/v(\d+)\.0)(/.*)?", path)
         if found is None or int(found[2]) not in VERSIONS:
@@ -104,6 +107,9 @@ class Sandbox:
             body,
             request.headers.get("Sforce-Query-Options", ""),
         )
+        if not (found[3] or "").strip("/"):
+            org, user = self.store.organization, self.store.api_user
+            reply.body["identity"] = f"{host}/id/{org}/{user}"
         reply.headers.setdefault("Sforce-Limit-Info", self.rest.usage)
         return reply
 

@@ -54,8 +54,16 @@ def bundle(name: str) -> Any:
 # -- describes
 
 
-@pytest.mark.parametrize("name", [*(f"cci_describe_{o}" for o in OBJECTS.values()),
-    "cci_describe_event", "cci_describe_lead", "describe_contact_v42", "describe_lead_v42"])  # fmt: skip
+DESCRIBES = [
+    *(f"cci_describe_{name}" for name in OBJECTS.values()),
+    "cci_describe_event",
+    "cci_describe_lead",
+    "describe_contact_v42",
+    "describe_lead_v42",
+]
+
+
+@pytest.mark.parametrize("name", DESCRIBES)
 def test_every_describe_is_read(name: str) -> None:
     described = body(name)
     info = object_info(described)
