@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 import warnings
 from collections.abc import Callable
+from xml.parsers.expat import ExpatError
 
 import jwt
 import requests
@@ -50,6 +51,7 @@ class Login:
                 "(https://<name>.my.salesforce.com)",
                 connection=connection,
             )
+        self._connection = connection
         self._auth = access.auth
         self._session = session
         self._version = version
@@ -70,8 +72,16 @@ class Login:
 
         Raises:
             SalesforceAuthenticationFailed, requests.RequestException
+            Misconfigured: the reply is none of Salesforce's.
         """
-        return self._open()
+        try:
+            return self._open()
+        except (ExpatError, AttributeError, KeyError) as error:
+            # The SDK trips over replies without the elements it expects.
+            raise Misconfigured(
+                f"{self._connection}: what answers at {self._base} is not Salesforce; check url",
+                connection=self._connection,
+            ) from error
 
     def _token(self, form: dict[str, str]) -> tuple[str, str]:
         with warnings.catch_warnings():
@@ -105,7 +115,14 @@ class Login:
             "aud": self._audience,
             "exp": int(time.time()) + 180,
         }
-        assertion = jwt.encode(claims, self._auth["private_key"], algorithm="RS256")
+        try:
+            assertion = jwt.encode(claims, self._auth["private_key"], algorithm="RS256")
+        except (jwt.PyJWTError, ValueError, TypeError):
+            # Not `from error`: its text may quote the key.
+            raise Misconfigured(
+                f"{self._connection}: auth.private_key is no RSA private key in PEM form",
+                connection=self._connection,
+            ) from None
         return self._token({"grant_type": _JWT_BEARER, "assertion": assertion})
 
     def _password(self) -> tuple[str, str]:

@@ -63,10 +63,12 @@ class Client:
         """Calls used and allowed today, from the last reply that said."""
 
     def _note(self, response: requests.Response, *args: Any, **rest: Any) -> None:
-        date = response.headers.get("Date")
-        if date:
-            sent = parsedate_to_datetime(date).astimezone(UTC) - response.elapsed
-            self.asked_at = sent.replace(microsecond=0)
+        try:
+            sent = parsedate_to_datetime(response.headers["Date"]).astimezone(UTC)
+            self.asked_at = (sent - response.elapsed).replace(microsecond=0)
+        except (KeyError, ValueError):
+            # A proxy took the date out; the clock read last serves on.
+            pass
         used = re.search(r"api-usage=(\d+)/(\d+)", response.headers.get("Sforce-Limit-Info", ""))
         if used:
             self.usage = int(used[1]), int(used[2])

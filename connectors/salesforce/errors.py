@@ -121,6 +121,13 @@ def translate(error: Exception, connection: str) -> ConnectorError:
 def _login_error(error: SalesforceAuthenticationFailed, connection: str) -> ConnectorError:
     code, words = error.code, str(error.auth_message)
     # Without a readable body the SDK puts the HTTP status where the code belongs.
+    if isinstance(code, int) and code < 300:
+        return Misconfigured(
+            f"{connection}: what answers at this address is not Salesforce; check url",
+            connection=connection,
+            words=_text(words),
+            status=code,
+        )
     if isinstance(code, int):
         return from_reply(connection, code, words)
     return _whole(connection, None, str(code or ""), words, unknown=AuthenticationFailed)

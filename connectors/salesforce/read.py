@@ -245,7 +245,7 @@ class Reader:
                 if field in row:
                     values[field] = decode(row[field], plan.info.fields[field].type)
         if plan.roles and not deleted:
-            rows = (row.get(ROLES) or {}).get("records") or ()
+            rows = self._all_roles(row.get(ROLES))
             contacts = {to18(role["ContactId"]) for role in rows if not role.get("IsDeleted")}
             values[ROLES] = tuple(sorted(contacts))
             modified, editor = self._latest(modified, editor, rows)
@@ -261,6 +261,14 @@ class Reader:
             merged_into=to18(row.get("MasterRecordId") or "") if deleted else "",
         )
 
+    def _all_roles(self, nested: Mapping[str, Any] | None) -> list[Mapping[str, Any]]:
+        """The rows of a child query; many of them come in pages of their own."""
+        rows: list[Mapping[str, Any]] = list((nested or {}).get("records") or ())
+        while nested is not None and not nested.get("done", True):
+            nested = self._client.more(nested["nextRecordsUrl"])
+            rows += nested["records"]
+        return rows
+
     def _latest(
         self, modified: datetime, editor: str, roles: Sequence[Mapping[str, Any]]
     ) -> tuple[datetime, str]:
@@ -271,7 +279,7 @@ class Reader:
         """
         for role in roles:
             at, by = instant(role["SystemModstamp"]), to18(role.get("LastModifiedById") or "")
-            if at > modified or (at == modified and editor == self._us()):
+            if at > modified or (at == modified and by != editor and editor == self._us()):
                 modified, editor = at, by
         return modified, editor
 

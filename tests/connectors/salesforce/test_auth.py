@@ -54,6 +54,13 @@ def test_jwt(org: Org, private_key: str) -> None:
     assert "other@example.com" not in str(caught.value)
 
 
+def test_a_key_that_is_none(org: Org) -> None:
+    auth = {"kind": "jwt", "client_id": "x", "username": "y", "private_key": "hush"}
+    with pytest.raises(Misconfigured, match="private_key") as caught:
+        org.connect(auth).check()
+    assert "hush" not in str(caught.value)
+
+
 @pytest.mark.parametrize(
     ("auth", "words"),
     [

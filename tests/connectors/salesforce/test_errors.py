@@ -252,6 +252,8 @@ def test_a_cut_reply_is_unavailable(
         (400, '{"error": "invalid_client_id"}', errors.AuthenticationFailed),
         (400, '{"error": "unsupported_grant_type"}', errors.Misconfigured),
         (503, "<html>busy</html>", errors.Unavailable),
+        (200, "<html>welcome</html>", errors.Misconfigured),
+        (200, '{"access_token": "x"}', errors.Misconfigured),
     ],
 )  # fmt: skip
 def test_trouble_with_signing_in(
@@ -262,3 +264,33 @@ def test_trouble_with_signing_in(
         with pytest.raises(expected) as caught:
             connector.describe("Contact")
     assert type(caught.value) is expected
+
+
+def test_children_that_come_in_pages(
+    wire: responses.RequestsMock, connector: SalesforceConnector
+) -> None:
+    base = f"{HOST}/services/data/v62.0"
+    names = {"Id": "id", "SystemModstamp": "datetime", "Name": "string"}
+    wire.get(
+        f"{base}/sobjects/Opportunity/describe",
+        json={
+            "name": "Opportunity",
+            "fields": [{"name": name, "type": type} for name, type in names.items()],
+            "childRelationships": [{"relationshipName": "OpportunityContactRoles"}],
+        },
+    )
+    at = "2026-01-02T03:04:05.000+0000"
+
+    def role(contact: str, deleted: bool = False) -> dict[str, object]:
+        return {"ContactId": contact, "IsDeleted": deleted, "SystemModstamp": at}
+
+    nested = {"done": False, "nextRecordsUrl": "/services/data/v62.0/query/x-1"}
+    deal = {"Id": "006000000000001AAA", "SystemModstamp": at, "Name": "deal"}
+    deal["OpportunityContactRoles"] = {**nested, "records": [role("003000000000001AAA")]}  # type: ignore[assignment]
+    wire.get(f"{base}/queryAll/", json={"totalSize": 1, "done": True, "records": [deal]})
+    more = [role("003000000000002AAA"), role("003000000000003AAA", deleted=True)]
+    wire.get(f"{base}/query/x-1", json={"totalSize": 3, "done": True, "records": more})
+    [record] = connector.fetch("Opportunity", [deal["Id"]], ["OpportunityContactRoles"])
+    assert record.values == {
+        "OpportunityContactRoles": ("003000000000001AAA", "003000000000002AAA")
+    }
