@@ -199,10 +199,11 @@ def test_a_transaction_that_shows_late_in_a_pull_cut_short(rig: Rig) -> None:
     mirror = Mirror(thing).take(rig.pages(thing))
     rig.clock.advance(600)
     rig.fill(thing, rig.words.crowd)
+    late = (rig.clock.now() - timedelta(seconds=10)).isoformat()
     rig.settle()
-    now = rig.clock.now()
+    rig.clock.advance(9)
     mirror.take([next(rig.connector.pull(thing.object, [thing.title], mirror.cursor))])
-    rig.fill(thing, 1, at=(now - timedelta(seconds=20)).isoformat(), start=5000)
+    rig.fill(thing, 1, at=late, start=5000)
     rig.clock.advance(3600)
     for _ in ("this pull", "or the next"):
         mirror.take(rig.pages(thing, mirror.cursor))
