@@ -75,8 +75,7 @@ _FITTING: Mapping[Kind, frozenset[NativeType]] = {
 _NEEDED = {Kind.EMAIL: 80, Kind.PHONE: 20, Kind.URL: 200, Kind.DOMAIN: 80, Kind.COUNTRY: 40,
            Kind.CURRENCY: 3}  # fmt: skip
 _NEEDED_TEXT = 40
-_NEEDED_LONG_TEXT = 1000
-_LONG_TEXTS = frozenset({"description"})
+_NEEDED_BY_NAME = {"description": 1000, "postal_code": 10}
 
 
 def check(
@@ -228,10 +227,8 @@ def _of_choices(spec: Field, field: FieldMapping, native: FieldInfo) -> Iterator
 def _of_length(spec: Field, field: FieldMapping, native: FieldInfo) -> Iterator[Finding]:
     if native.length is None or native.type not in _TEXTS | {NativeType.OTHER}:
         return
-    if spec.kind is Kind.TEXT:
-        needed = _NEEDED_LONG_TEXT if spec.name in _LONG_TEXTS else _NEEDED_TEXT
-    else:
-        needed = _NEEDED.get(spec.kind, 0)
+    usual = _NEEDED_TEXT if spec.kind is Kind.TEXT else _NEEDED.get(spec.kind, 0)
+    needed = _NEEDED_BY_NAME.get(spec.name, usual)
     if native.length < needed:
         yield _warning(
             spec.name, field.native, f"the field holds {native.length} characters only",
@@ -297,14 +294,16 @@ _SAMPLES: Mapping[Kind, tuple[FieldValue, ...]] = {
 }  # fmt: skip
 
 
-def round_trip(document: Document, context: Context) -> list[Finding]:
+def round_trip(
+    document: Document, context: Context, objects: Mapping[str, ObjectSchema] = OBJECTS
+) -> list[Finding]:
     """What is lost between writing a value and reading it again, on samples of every kind.
 
     Every choice is tried. A choice that comes back as another one is a warning: two common
     choices share a native option. Anything else that does not come back is an error.
     """
-    translator = compile(document, context)
-    schema = document.schema_
+    translator = compile(document, context, objects)
+    schema = objects[document.object]
     found: list[Finding] = []
     for name, field in document.fields.items():
         if not (field.writable and field.readable):

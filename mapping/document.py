@@ -104,11 +104,6 @@ class Document(BaseModel):
     constants: dict[str, Constant] = {}
     path: str = ""
 
-    @property
-    def schema_(self) -> ObjectSchema:
-        """The common object the document maps."""
-        return OBJECTS[self.object]
-
 
 class DocumentError(ValueError):
     """A document that cannot be used; `flaws` holds all that is wrong, `str()` one a line."""

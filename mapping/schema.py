@@ -36,7 +36,7 @@ from enum import StrEnum
 from typing import TypeAlias
 
 #: One field's canonical value.
-FieldValue: TypeAlias = None | bool | int | str | list[str]
+FieldValue: TypeAlias = bool | int | str | list[str] | None
 
 #: Canonical values by field name.
 Fields: TypeAlias = dict[str, FieldValue]

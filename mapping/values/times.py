@@ -62,7 +62,13 @@ def moment_of(native: Value, context: Context) -> datetime | None:
         raise Untranslatable("not a moment in time", _ADVICE)
     if isinstance(native, int | Decimal):
         return _from_epoch(int(native))
-    text = fold_digits(without_invisible(spell(native))).strip()
+    text = spell(native)
+    if len(text) >= 20 and text[10] == "T" and text.endswith(("Z", "+0000", "+00:00")):
+        try:  # what vendors send
+            return datetime.fromisoformat(text)
+        except ValueError:
+            pass
+    text = fold_digits(without_invisible(text)).strip()
     if not text:
         return None
     if _EPOCH_MS.fullmatch(text):

@@ -9,7 +9,7 @@ import pycountry
 from hypothesis import strategies as st
 
 from mapping.schema import FieldValue, Kind
-from mapping.values import fold, parse
+from mapping.values import parse
 from mapping.values.base import Context, Untranslatable
 from mapping.values.numbers import plain
 from mapping.values.text import clean
@@ -23,10 +23,10 @@ SCRIPTS = (
     "中文字 한국 कि Ελ Дж １２３ ๑๒๓ ۱۲۳ ١٢٣ -_.,;&'’()/@+\"\n\t\u200b\u00ad\ufeff"
 )
 anything = st.one_of(
-    st.text(alphabet=st.characters(exclude_categories=("Cs",), exclude_characters="\0")),
+    st.text(alphabet=st.characters(exclude_categories=["Cs"], exclude_characters="\0")),
     st.text(alphabet=st.sampled_from(SCRIPTS)),
 )
-texts = anything.map(clean).filter(lambda text: text is not None)
+texts: st.SearchStrategy[str] = anything.map(lambda text: clean(text) or "").filter(bool)
 _labels = st.from_regex(r"[a-z0-9]([a-z0-9-]{0,8}[a-z0-9])?", fullmatch=True)
 _hosts = (
     st.lists(_labels, min_size=2, max_size=4)
@@ -53,7 +53,7 @@ phones = st.one_of(
     texts,
 )
 ids = st.from_regex(r"[0-9A-Za-z]{1,18}", fullmatch=True)
-sets = st.lists(texts, min_size=1, max_size=5, unique=True).map(sorted)
+sets = st.lists(texts, min_size=1, max_size=5, unique=True).map(lambda found: sorted(found))
 
 
 def canonical(kind: Kind) -> st.SearchStrategy[FieldValue]:
@@ -87,6 +87,3 @@ def readable(kind: Kind, native: object) -> FieldValue:
         return parse(kind, native, CONTEXT)  # type: ignore[arg-type]
     except Untranslatable:
         return None
-
-
-__all__ = ["CONTEXT", "SCRIPTS", "anything", "canonical", "fold", "readable", "texts"]

@@ -46,12 +46,11 @@ def test_parsing_any_text_gives_a_canonical_value_or_a_reason(
     kind: Kind, data: st.DataObject
 ) -> None:
     native = data.draw(st.one_of(anything, canonical(kind).map(str), st.text()))
+    refusal: values.Untranslatable | None = None
     try:
         value = values.parse(kind, native, CONTEXT)
     except values.Untranslatable as error:
         refusal = error
-    else:
-        refusal = None
     if refusal is not None:
         assert refusal.reason
         assert refusal.advice.endswith(".")
