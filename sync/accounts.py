@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
+
+import sqlalchemy as sa
 
 from connectors import connect
 from connectors.base import Account, Connector
@@ -18,9 +20,12 @@ from mapping.schema import OBJECTS
 from sync.engine.keys import known_parts
 from sync.kpis import BY_ID
 from sync.kpis import Target as KpiTarget
-from sync.settings import Settings, SettingsError, access
-from sync.store import books
+from sync.settings import SYNCED, Settings, SettingsError, access
+from sync.store import books, queues, tables
 from sync.store.database import Session
+
+#: How the advice begins that `provision` makes good.
+UNPREPARED = "`concord connect` adds the field for the hub's own id to"
 
 
 @dataclass(slots=True)
@@ -112,6 +117,7 @@ def _check(connector: Connector, checked: Checked) -> None:
     except ConnectorError as error:
         checked.problems.append(_told(error))
         return
+    unprepared = []
     for object, document in checked.documents.items():
         try:
             info = connector.describe(document.native)
@@ -121,15 +127,41 @@ def _check(connector: Connector, checked: Checked) -> None:
         external = info.fields.get(document.external_id)
         if external is not None and external.unique:
             checked.provisioned[object] = document.external_id
-        for severity, line in _findings(document, check(document, info)):
+        elif external is None and document.external_id:
+            unprepared.append(document.native)
+        for severity, line in _findings(document, check(document, info), unprepared):
             (checked.problems if severity is Severity.ERROR else checked.advice).append(line)
+    if unprepared:
+        checked.advice.append(f"{UNPREPARED} {', '.join(unprepared)}; nothing is created there yet")
 
 
-def _findings(document: Document, found: list[Finding]) -> Iterator[tuple[Severity, str]]:
+def _findings(
+    document: Document, found: list[Finding], unprepared: Sequence[str]
+) -> Iterator[tuple[Severity, str]]:
     for finding in found:
+        if document.native in unprepared and finding.native == document.external_id:
+            continue  # told once for all objects
         if finding.severity is not Severity.NOTE:
             where = f"{document.native}.{finding.native}" if finding.native else document.native
             yield finding.severity, f"{where}: {finding.message}. {finding.advice}"
+
+
+def _live(session: Session, object: str) -> list[str]:
+    column = tables.entity[object].c
+    query = sa.select(column.entity_id).where(column.archived.is_(False), column.merged_into == "")
+    return [row[0] for row in session.rows(query)]
+
+
+def unprepared(session: Session, settings: Settings) -> dict[str, list[str]]:
+    """connection -> objects that are to be created there and cannot be yet."""
+    known = books.accounts(session)
+    found: dict[str, list[str]] = {}
+    for object in SYNCED:
+        for target in settings.object(object).create_in:
+            account = known.get(target.connection)
+            if account is not None and object not in account["provisioned"]:
+                found.setdefault(target.connection, []).append(object)
+    return found
 
 
 def findings(settings: Settings, base: Path, connection: str, document: Document) -> list[Finding]:
@@ -149,10 +181,15 @@ def connect_all(settings: Settings, base: Path, session: Session, now: datetime)
     Raises: as `check_all`.
     """
     found = check_all(settings, base)
+    known = books.accounts(session)
     for checked in found:
         if checked.account is None:
             continue
         provision(settings, base, checked)
+        before = known[checked.connection]["provisioned"] if checked.connection in known else {}
+        for object in checked.provisioned.keys() - before.keys():
+            # What could not be created there so far is planned again.
+            queues.touch(session, object, _live(session, object))
         account = dataclasses.asdict(checked.account)
         books.save_account(
             session, checked.connection, checked.vendor, account, checked.provisioned, now
@@ -167,7 +204,7 @@ def provision(settings: Settings, base: Path, checked: Checked) -> None:
     Raises:
         sync.settings.SettingsError: a secret is missing.
     """
-    checked.advice = [line for line in checked.advice if "concord connect" not in line]
+    checked.advice = [line for line in checked.advice if not line.startswith(UNPREPARED)]
     with _Opened(settings, checked.connection, base) as connector:
         for object, document in checked.documents.items():
             if not document.external_id:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
 import sqlalchemy as sa
 
-from mapping.schema import OBJECTS, FieldValue, Kind
+from mapping.schema import OBJECTS, Field, FieldValue, Kind
 from sync.store import books, entities, tables
 from sync.store.database import Session
 
@@ -116,13 +117,13 @@ def explain(session: Session, object: str, id: str) -> Explanation:
         run, detail = decided.get(name, (0, {}))
         reasons[name] = Reason(
             value=value,
-            shown=_shown(value, names),
+            shown=shown(value, names),
             connection=detail.get("connection", ""),
             record=detail.get("record", ""),
             at=detail.get("at", ""),
             rule=detail.get("reason", "computed" if schema.fields[name].computed else ""),
             against=tuple((c, r, v) for c, r, v in detail.get("losing", ())),
-            against_shown=tuple((c, _shown(v, names)) for c, _, v in detail.get("losing", ())),
+            against_shown=tuple((c, shown(v, names)) for c, _, v in detail.get("losing", ())),
             before=detail.get("old"),
             run=run,
             waits=name in waiting,
@@ -182,15 +183,20 @@ def _names(
     """entity id -> name, for everything the entity refers to or might have."""
     names: dict[str, str] = {}
     for spec in OBJECTS[object].fields.values():
-        if spec.kind not in (Kind.REFERENCE, Kind.REFERENCES):
-            continue
         _, detail = decided.get(spec.name, (0, {}))
         held = [fields.get(spec.name), *(value for _, _, value in detail.get("losing", ()))]
-        ids = {id for value in held for id in _ids(value)}
-        title = OBJECTS[spec.target].title
-        for id, entity in entities.load(session, spec.target, ids).items():
-            names[id] = str(entity.fields.get(title) or id)
+        names |= names_of(session, spec, held)
     return names
+
+
+def names_of(session: Session, field: Field, values: Iterable[FieldValue]) -> dict[str, str]:
+    """entity id -> name, for the entities that values of a reference field stand for."""
+    if field.kind not in (Kind.REFERENCE, Kind.REFERENCES):
+        return {}
+    ids = {id for value in values for id in _ids(value)}
+    title = OBJECTS[field.target].title
+    found = entities.load(session, field.target, ids)
+    return {id: str(entity.fields.get(title) or id) for id, entity in found.items()}
 
 
 def _ids(value: FieldValue) -> list[str]:
@@ -199,7 +205,8 @@ def _ids(value: FieldValue) -> list[str]:
     return [] if value is None else [str(value)]
 
 
-def _shown(value: FieldValue, names: dict[str, str]) -> FieldValue:
+def shown(value: FieldValue, names: Mapping[str, str]) -> FieldValue:
+    """A value with names in place of entity ids."""
     if isinstance(value, list):
         return [names.get(item, item) for item in value]
     return names.get(value, value) if isinstance(value, str) else value

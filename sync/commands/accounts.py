@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
+from rich.markup import escape
 from rich.table import Table
 
 from sync.accounts import Checked, check_all, connect_all
@@ -80,9 +81,9 @@ def _tell(hub: Hub, checked: list[Checked], as_json: bool) -> None:
             for field in found.added:
                 hub.show(f"{found.connection}: added {field}")
             for line in found.advice:
-                hub.show(f"{found.connection}: [yellow]to do:[/] {line}")
+                hub.show(f"{found.connection}: [yellow]note:[/] {escape(line)}")
             for problem in found.problems:
-                hub.show(f"{found.connection}: [red]problem:[/] {problem}")
+                hub.show(f"{found.connection}: [red]problem:[/] {escape(problem)}")
         if not wrong:
             hub.show("Everything is in order.")
     if wrong:

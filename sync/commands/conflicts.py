@@ -13,6 +13,7 @@ from mapping.values import Context, Untranslatable, parse
 from sync.commands.exits import no_such
 from sync.commands.hub import Hub, of, print_json
 from sync.commands.show import text
+from sync.explain import names_of, shown
 from sync.settings import SettingsError
 from sync.store import books, entities, queues
 from sync.store.database import Session
@@ -64,6 +65,7 @@ def conflicts(
     with hub.session() as session:
         found = _listed(session, status, first_links)[:last]
         names = _names(session, found)
+        referred = _referred(session, found)
     if as_json:
         print_json({"conflicts": [{**row, "name": names[row["entity"]]} for row in found]})
         return
@@ -81,10 +83,10 @@ def conflicts(
             row["object"],
             f"{text(names[row['entity']])}\n[dim]{row['entity']}[/]",
             row["field"],
-            text(row["agreed"]),
-            "\n".join(f"{c}: {text(value)}" for c, _, value in row["candidates"]),
+            text(shown(row["agreed"], referred)),
+            "\n".join(f"{c}: {text(shown(v, referred))}" for c, _, v in row["candidates"]),
             row["rule"],
-            "[yellow]waits for a person[/]" if waits else text(row["resolution"]),
+            "[yellow]waits for a person[/]" if waits else text(shown(row["resolution"], referred)),
         )
     hub.show(table)
 
@@ -158,4 +160,13 @@ def _names(session: Session, found: list[dict[str, Any]]) -> dict[str, FieldValu
         held = entities.load(session, object, ids)
         title = OBJECTS[object].title
         names |= {id: held[id].fields.get(title) if id in held else None for id in ids}
+    return names
+
+
+def _referred(session: Session, found: list[dict[str, Any]]) -> dict[str, str]:
+    """entity id -> name, for the values of reference fields."""
+    names: dict[str, str] = {}
+    for row in found:
+        values = [row["agreed"], row["resolution"], *(value for _, _, value in row["candidates"])]
+        names |= names_of(session, OBJECTS[row["object"]].fields[row["field"]], values)
     return names

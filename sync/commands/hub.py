@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -12,6 +11,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+import orjson
 import typer
 from rich.console import Console
 from sqlalchemy.engine import Engine, make_url
@@ -118,14 +118,13 @@ def errors() -> Console:
 
 
 def print_json(body: Any) -> None:
-    """One JSON object on one line of stdout. Decimals keep their digits, as text."""
-    sys.stdout.write(json.dumps(body, ensure_ascii=False, default=_plain) + "\n")
+    """One JSON object on one line of stdout. Decimals are numbers with all their digits."""
+    sys.stdout.write(orjson.dumps(body, default=_plain).decode() + "\n")
     sys.stdout.flush()
 
 
 def _plain(value: Any) -> Any:
     if isinstance(value, Decimal):
-        return format(value, "f")
-    if hasattr(value, "isoformat"):
-        return value.isoformat()
+        text = format(value, "f")
+        return orjson.Fragment(text.rstrip("0").rstrip(".") if "." in text else text)
     raise TypeError(f"no JSON for {type(value).__name__}")

@@ -15,6 +15,7 @@ from typing import Annotated, Any
 
 import typer
 
+from sync.accounts import unprepared
 from sync.commands import show
 from sync.commands.bars import progress
 from sync.commands.exits import OF_STATUS, Code, no_such, readable
@@ -98,8 +99,13 @@ def plan(
         "writes": report.planned,
     }
     output.write_text(json.dumps(body, ensure_ascii=False, indent=1) + "\n", encoding="utf-8")
-    hub.say(f"Wrote {len(report.planned)} planned writes to {output}.")
-    _tell(hub, report, as_json)
+    _tell(
+        hub,
+        report,
+        as_json,
+        listed=False,
+        last=f"Wrote {len(report.planned)} planned writes to {output}.",
+    )
 
 
 def apply(
@@ -187,7 +193,14 @@ def carry_out(hub: Hub, options: Options) -> Report:
     Raises: as `sync.engine.run.run`.
     """
     with stopping(options.stop), progress(hub) as options.progress:
-        return run(hub.engine, hub.settings, hub.base, options)
+        report = run(hub.engine, hub.settings, hub.base, options)
+    with hub.session() as session:
+        for name, objects in unprepared(session, hub.settings).items():
+            hub.say(
+                f"{name}: no {', '.join(objects)} is created there before `concord connect` has "
+                "added the field for the hub's own id"
+            )
+    return report
 
 
 @contextmanager
@@ -249,12 +262,14 @@ def _options(
     )
 
 
-def _tell(hub: Hub, report: Report, as_json: bool) -> None:
+def _tell(hub: Hub, report: Report, as_json: bool, *, listed: bool = True, last: str = "") -> None:
     """Print a run's report and exit by its status."""
     if as_json:
         print_json(report.as_json())
     elif not hub.quiet:
-        show.report(hub.show, report)
+        show.report(hub.show, report, listed=listed)
+        if last:
+            hub.show(last)
     if code := OF_STATUS.get(report.status, Code.FAILED):
         raise typer.Exit(code)
 

@@ -12,7 +12,7 @@ from mapping.schema import OBJECTS
 from sync.engine.report import Report
 
 #: Writes listed one by one; of longer plans, the first so many.
-SHOWN_WRITES = 40
+SHOWN_WRITES = 20
 
 _STATUS = {
     "done": "green",
@@ -31,8 +31,9 @@ def styled(status: str) -> str:
     return f"[{colour}]{status}[/]" if colour else status
 
 
-def report(show: Callable[..., None], report: Report) -> None:
-    """A run's report: counts, what was decided, and what went wrong."""
+def report(show: Callable[..., None], report: Report, *, listed: bool = True) -> None:
+    """A run's report: counts, what was decided, and what went wrong. `listed`: planned writes
+    one by one."""
     body = report.as_json()
     show(
         f"Run {report.run} ({report.kind}): {styled(report.status)} in {report.seconds:.1f} s, "
@@ -52,7 +53,7 @@ def report(show: Callable[..., None], report: Report) -> None:
         show(f"{report.conflicts:,} conflicts: `concord conflicts` shows how they were decided.")
     if report.held:
         show(f"[magenta]Held:[/] {escape(report.held)}")
-    if report.planned:
+    if report.planned and listed:
         show(f"{len(report.planned):,} writes would be made:")
         show(writes(report.planned))
     if report.refused:

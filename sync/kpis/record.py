@@ -166,25 +166,21 @@ def _save(session: Session, found: Sequence[Kpi], now: datetime) -> None:
 
 
 def as_json(kpi: Kpi) -> dict[str, object]:
-    """A KPI as plain JSON; numbers as exact decimal text."""
-
-    def number(value: Decimal | None) -> str | None:
-        return None if value is None else format(value, "f")
-
+    """A KPI as plain JSON, numbers as exact decimals."""
     return {
         "id": kpi.id,
         "title": kpi.title,
-        "value": number(kpi.value),
+        "value": kpi.value,
         "unit": kpi.unit,
-        "numerator": number(kpi.numerator),
-        "denominator": number(kpi.denominator),
+        "numerator": kpi.numerator,
+        "denominator": kpi.denominator,
         "n": kpi.n,
         "excluded": [{"reason": item.reason, "n": item.n} for item in kpi.excluded],
         "period": kpi.period.name,
         "as_of": kpi.as_of.isoformat(),
-        "previous": number(kpi.previous),
-        "trend": number(kpi.trend),
-        "target": number(kpi.required),
+        "previous": kpi.previous,
+        "trend": kpi.trend,
+        "target": kpi.required,
         "direction": kpi.target.direction if kpi.target else None,
         "status": str(kpi.status),
         "source": kpi.source,
