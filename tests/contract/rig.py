@@ -17,10 +17,9 @@ from decimal import Decimal
 from functools import cached_property
 from typing import Any
 
-from werkzeug.wrappers import Request, Response
-
 import connectors
 from connectors.base import Access, Connector, FieldInfo, Page, Record, Value, Write, WriteResult
+from connectors.sandbox.faults import Fault
 from connectors.sandbox.server import Call, Clock, Log, Server
 
 #: The sandboxes' clocks stand here until a test moves them.
@@ -179,48 +178,6 @@ SETUPS: dict[str, Setup] = {
 }
 
 
-class Fault:
-    """A vendor in front of another: it answers chosen calls with a 503 page instead.
-
-    `applied` faults carry the request out first and lose only the reply, as a proxy that
-    times out does.
-    """
-
-    def __init__(self, vendor: Any) -> None:
-        self._vendor = vendor
-        self._left = 0
-        self._skip = 0
-        self._writes = False
-        self._applied = False
-        self.struck = 0
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self._vendor, name)
-
-    def strike(
-        self, times: int, *, writes: bool = False, applied: bool = False, skip: int = 0
-    ) -> None:
-        """Spoil the next `times` calls (only writing ones if `writes`) after `skip` good ones."""
-        self._left, self._skip, self._writes, self._applied = times, skip, writes, applied
-
-    def handle(self, request: Request) -> Response:
-        """The vendor's own answer, or the fault."""
-        if not self._left or "oauth" in request.path:
-            return self._vendor.handle(request)
-        if self._writes and not self._vendor.is_write(request):
-            return self._vendor.handle(request)
-        if self._skip:
-            self._skip -= 1
-            return self._vendor.handle(request)
-        self._left -= 1
-        self.struck += 1
-        if self._applied:
-            self._vendor.handle(request)
-        else:
-            request.get_data()
-        return Response("<html>Service Unavailable</html>", 503, content_type="text/html")
-
-
 class Rig:
     """One vendor's sandbox behind `server`, a connector to it, and the hand of its users."""
 
@@ -232,9 +189,8 @@ class Rig:
         self.sandbox = importlib.import_module(f"connectors.sandbox.{setup.vendor}").Sandbox(
             clock=self.clock, **setup.sandbox
         )
-        self.fault = Fault(self.sandbox)
         self.server = server
-        server.vendor, server.log = self.fault, Log()
+        server.vendor, server.log = self.sandbox, Log()
         self._open: list[Connector] = []
 
     @cached_property
@@ -264,7 +220,8 @@ class Rig:
         return made
 
     def close(self) -> None:
-        """Close every connector."""
+        """Close every connector and clear every fault."""
+        self.server.faults.clear()
         for connector in self._open:
             connector.close()
 
@@ -286,6 +243,19 @@ class Rig:
             for row in self.sandbox.state(thing.object)
             if not row["deleted"]
         }
+
+    def fault(self, kind: str, **more: Any) -> str:
+        """Order a fault of the sandbox; `clear_faults` ends it."""
+        return self.server.faults.add(Fault(self.vendor, kind, **more))
+
+    def clear_faults(self) -> None:
+        """Let the sandbox behave again."""
+        self.server.faults.clear()
+
+    @property
+    def struck(self) -> int:
+        """How often the faults ordered since the last clearing have struck."""
+        return sum(line["struck"] for line in self.server.faults.lines())
 
     # -- a user of the vendor --------------------------------------------------------
 
@@ -309,6 +279,10 @@ class Rig:
     def remove(self, thing: Thing, id: str) -> None:
         """Delete a record on the vendor's own screen."""
         self.sandbox.remove(thing.object, id)
+
+    def restore(self, thing: Thing, id: str) -> None:
+        """Take a record out of the recycle bin on the vendor's own screen."""
+        self.sandbox.restore(thing.object, id)
 
     def merge(self, thing: Thing, winner: str, loser: str) -> str:
         """Merge two records on the vendor's own screen; the id of the survivor."""

@@ -2,10 +2,20 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from connectors.base import Write
-from connectors.errors import AuthenticationFailed, ConnectorError, Unavailable
+from connectors.errors import (
+    AuthenticationFailed,
+    ConnectorError,
+    Invalid,
+    Locked,
+    QuotaExhausted,
+    Throttled,
+    Unavailable,
+)
 from tests.contract.rig import OLD, Mirror, Rig
 
 DAY = 86400.0
@@ -142,27 +152,163 @@ def test_no_secret_shows(rig: Rig) -> None:
                 assert not any(value in text for text in shown), name
 
 
-def test_a_call_that_fails_for_a_moment_is_repeated(rig: Rig) -> None:
+#: Faults of a moment that a read gets over by itself.
+MOMENTS = [
+    ("throttle", {}),
+    ("throttle", {"retry_after": 1}),
+    ("error", {}),
+    ("error", {"status": 502, "html": True}),
+    ("error", {"status": 500}),
+    ("cut_before", {}),
+    ("cut_after", {}),
+]
+
+
+@pytest.mark.parametrize(("kind", "options"), MOMENTS)
+def test_a_read_that_fails_for_a_moment_is_repeated(
+    rig: Rig, kind: str, options: dict[str, Any]
+) -> None:
     thing = rig.words.contact
-    rig.fill(thing, 3, at=OLD)
-    rig.connector.check()
-    rig.fault.strike(2)
+    made = rig.fill(thing, 3, at=OLD)
+    rig.connector.describe(thing.object)
+    rig.fault(kind, times=2, options=options)
     assert Mirror(thing).take(rig.pages(thing)).rows == rig.truth(thing)
-    assert rig.fault.struck == 2
+    assert rig.struck == 2
+    rig.clear_faults()
+    rig.fault(kind, times=2, options=options)
+    assert len(rig.connector.fetch(thing.object, made, [thing.title])) == 3
+    assert rig.connector.users()
+    assert rig.struck == 2
     assert rig.connector.meter.total == len(rig.calls)
 
 
-def test_a_vendor_that_stays_away_is_unavailable(rig: Rig) -> None:
+@pytest.mark.parametrize(("kind", "options"), MOMENTS)
+@pytest.mark.parametrize("external", [True, False])
+def test_a_write_that_fails_for_a_moment_is_done_once(
+    rig: Rig, kind: str, options: dict[str, Any], external: bool
+) -> None:
+    """A create without an external id is not resent when its outcome is unknown."""
+    thing, words = rig.words.contact, rig.words
+    rig.connector.provision(thing.object, words.external)
+    rig.connector.describe(thing.object)
+    [old] = rig.fill(thing, 1, at=OLD)
+    writes = [
+        Write(
+            f"k{n}",
+            "create",
+            thing.row(f"n{n}"),
+            external=(words.external, f"e-{n}") if external else None,
+        )
+        for n in range(3)
+    ]
+    rig.fault(kind, writes=True, times=1, options=options)
+    results = rig.push(thing, *writes)
+    assert rig.struck == 1
+    truth = rig.truth(thing)
+    titles = sorted(title for id, title in truth.items() if id != old)
+    if external or kind == "throttle":
+        assert [result.error for result in results] == [None] * 3
+        assert titles == ["n0", "n1", "n2"]
+        assert all(truth[result.id] == f"n{n}" for n, result in enumerate(results))
+    else:
+        errors = [result.error for result in results]
+        assert all(error is None or isinstance(error, Unavailable) for error in errors)
+        assert titles in ([], ["n0", "n1", "n2"])
+    rig.clear_faults()
+    rig.fault(kind, writes=True, times=1, options=options)
+    [result] = rig.push(thing, Write("u", "update", thing.row("updated"), id=old))
+    assert result.error is None
+    assert rig.truth(thing)[old] == "updated"
+    rig.clear_faults()
+    rig.fault(kind, writes=True, times=1, options=options)
+    [result] = rig.push(thing, Write("a", "archive", id=old))
+    assert result.error is None or result.error.cause == "gone"
+    assert old not in rig.truth(thing)
+
+
+@pytest.mark.parametrize(
+    ("kind", "error"), [("error", Unavailable), ("throttle", Throttled), ("cut_after", Unavailable)]
+)
+def test_patience_ends(rig: Rig, kind: str, error: type[ConnectorError]) -> None:
     thing = rig.words.contact
-    rig.connector.check()
-    rig.fault.strike(1000)
-    with pytest.raises(Unavailable) as caught:
+    rig.connector.provision(thing.object, rig.words.external)
+    rig.connector.describe(thing.object)
+    rig.fault(kind, times=None)
+    with pytest.raises(error) as caught:
         rig.pages(thing)
-    assert caught.value.status == 503
     assert caught.value.connection == rig.connector.connection
-    with pytest.raises(Unavailable):
+    with pytest.raises(error):
         rig.connector.users()
-    assert rig.fault.struck <= 20, "patience ends"
+    write = Write("k", "create", thing.row("x"), external=(rig.words.external, "e-1"))
+    [result] = rig.push(thing, write)
+    assert isinstance(result.error, error)
+    assert rig.struck <= 30
+
+
+def test_a_token_ended_by_the_vendor_is_renewed(rig: Rig) -> None:
+    thing = rig.words.contact
+    renewable = getattr(rig.sandbox, "oauth_credentials", rig.credentials)()
+    connector = rig.connect(renewable)
+    rig.fill(thing, 3, at=OLD)
+    connector.check()
+    connector.describe(thing.object)
+    signed_in = rig.token_calls()
+    rig.fault("unauthorized", times=1)
+    pages = connector.pull(thing.object, [thing.title], None)
+    assert Mirror(thing).take(pages).rows == rig.truth(thing)
+    assert rig.token_calls() == signed_in + 1
+    rig.clear_faults()
+    rig.fault("unauthorized", times=None)
+    before = len(rig.calls)
+    with pytest.raises(AuthenticationFailed):
+        list(connector.pull(thing.object, [thing.title], None))
+    assert len(rig.calls) - before <= 6
+
+
+def test_no_calls_left(rig: Rig) -> None:
+    thing = rig.words.contact
+    rig.fill(thing, 3, at=OLD)
+    rig.connector.check()
+    rig.connector.describe(thing.object)
+    rig.fault("quota", times=None, options={"left": 0})
+    before = len(rig.calls)
+    with pytest.raises(QuotaExhausted):
+        rig.pages(thing)
+    assert len(rig.calls) == before + 1, "asking again does not help"
+    [result] = rig.push(thing, Write("k", "create", thing.row("x")))
+    assert isinstance(result.error, QuotaExhausted)
+    rig.clear_faults()
+    assert Mirror(thing).take(rig.pages(thing)).rows == rig.truth(thing)
+
+
+def test_a_locked_record_is_tried_again(rig: Rig) -> None:
+    thing = rig.words.contact
+    made = rig.fill(thing, 3, at=OLD)
+    writes = [Write(f"k{n}", "update", thing.row(f"v{n}"), id=id) for n, id in enumerate(made)]
+    rig.fault("lock", object=thing.object, times=1)
+    assert [result.error for result in rig.push(thing, *writes)] == [None] * 3
+    assert sorted(rig.truth(thing).values()) == ["v0", "v1", "v2"]
+    rig.clear_faults()
+    rig.fault("lock", object=thing.object, times=None)
+    results = rig.push(thing, *writes)
+    assert all(isinstance(result.error, Locked) for result in results)
+
+
+def test_a_rule_of_the_account_refuses_one_record(rig: Rig) -> None:
+    words, thing = rig.words, rig.words.company
+    rule = {"field": words.text, "words": "Descriptions must be polite", "value": "rude"}
+    rig.fault("validation_rule", object=thing.object, times=None, options=rule)
+    good, bad, also = rig.push(
+        thing,
+        Write("good", "create", thing.row("good", **{words.text: "kind"})),
+        Write("bad", "create", thing.row("bad", **{words.text: "rude"})),
+        Write("also", "create", thing.row("also")),
+    )
+    assert isinstance(bad.error, Invalid)
+    assert "Descriptions must be polite" in bad.error.words
+    assert good.error is None
+    assert also.error is None
+    assert sorted(rig.truth(thing).values()) == ["also", "good"]
 
 
 def test_an_interrupted_pull_goes_on_where_it_was(rig: Rig) -> None:
@@ -171,36 +317,12 @@ def test_an_interrupted_pull_goes_on_where_it_was(rig: Rig) -> None:
     mirror = Mirror(thing)
     pull = rig.connector.pull(thing.object, [thing.title], None)
     mirror.take([next(pull)])
-    rig.fault.strike(1000)
+    rig.fault("cut_before", times=None)
     with pytest.raises(Unavailable):
         mirror.take(pull)
-    rig.fault.strike(0)
+    rig.clear_faults()
     mirror.take(rig.pages(thing, mirror.cursor))
     assert mirror.rows == rig.truth(thing)
-
-
-def test_a_lost_reply_to_an_upsert_makes_one_record(rig: Rig) -> None:
-    thing, words = rig.words.contact, rig.words
-    rig.connector.provision(thing.object, words.external)
-    writes = [
-        Write(f"k{n}", "create", thing.row(f"n{n}"), external=(words.external, f"e-{n}"))
-        for n in range(3)
-    ]
-    rig.fault.strike(1, writes=True, applied=True)
-    results = rig.push(thing, *writes)
-    assert rig.fault.struck == 1
-    assert all(result.error is None for result in results)
-    assert sorted(rig.truth(thing).values()) == ["n0", "n1", "n2"]
-
-
-def test_a_lost_reply_to_a_plain_create_doubles_nothing(rig: Rig) -> None:
-    """Without an external id the outcome is unknown: the caller is told, nothing is resent."""
-    thing = rig.words.company
-    rig.connector.describe(thing.object)
-    rig.fault.strike(1, writes=True, applied=True)
-    [result] = rig.push(thing, Write("k", "create", thing.row("once")))
-    assert isinstance(result.error, Unavailable)
-    assert list(rig.truth(thing).values()) == ["once"]
 
 
 def test_a_vendor_that_goes_away_midway_through_a_push(rig: Rig) -> None:
@@ -212,12 +334,12 @@ def test_a_vendor_that_goes_away_midway_through_a_push(rig: Rig) -> None:
         for n in range(2 * batch + 3)
     ]
     rig.connector.describe(thing.object)
-    rig.fault.strike(1000, writes=True, skip=1)
+    rig.fault("error", writes=True, times=None, skip=1)
     results = rig.push(thing, *writes)
     assert all(result.error is None for result in results[:batch])
     assert all(isinstance(result.error, Unavailable) for result in results[batch:])
     assert len(rig.truth(thing)) == batch
-    rig.fault.strike(0)
+    rig.clear_faults()
     assert all(result.error is None for result in rig.push(thing, *writes))
     assert len(rig.truth(thing)) == len(writes)
 
