@@ -56,9 +56,7 @@ def _postgres_urls() -> list[str]:
     if _POSTGRES:
         return [_POSTGRES]
     user = os.environ.get("USER") or "root"
-    return list(
-        dict.fromkeys(f"postgresql://{who}@127.0.0.1:5432/test" for who in ("root", user))
-    )
+    return list(dict.fromkeys(f"postgresql://{who}@127.0.0.1:5432/test" for who in ("root", user)))
 
 
 @pytest.fixture(scope="session")

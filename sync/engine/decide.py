@@ -13,7 +13,7 @@ from mapping.stages import load_stages
 from sync.engine import references
 from sync.engine.gone import bury
 from sync.engine.keys import keys_of, surname_of
-from sync.engine.match import Candidate, Near, Rule, match
+from sync.engine.match import EXTERNAL, Candidate, Near, Placed, Rule, match
 from sync.engine.merge import merge
 from sync.engine.plan import Planned, plan
 from sync.engine.wiring import Wiring
@@ -27,7 +27,7 @@ from sync.model import (
     entity_id,
 )
 from sync.store import books, entities, queues, replicas
-from sync.store.database import chunks
+from sync.store.database import Session, chunks
 
 #: Entities merged and planned in one transaction.
 BATCH = 250
@@ -39,7 +39,10 @@ def decide(wiring: Wiring, object: str) -> None:
     gone = [replica for replica in waiting if replica.deleted]
     live = [replica for replica in waiting if not replica.deleted]
     doomed = bury(wiring, object, gone) if gone else set()
-    touched = _place(wiring, object, live) | set(queues.touched(wiring.session, object)) | doomed
+    for batch in chunks(sorted(doomed), BATCH):
+        _settle(wiring, object, batch, doomed)  # with the burial: nothing else remembers it
+    doomed |= queues.planned_archives(wiring.session, object)
+    touched = _place(wiring, object, live) | set(queues.touched(wiring.session, object))
     wiring.session.commit()
     done = 0
     for batch in chunks(sorted(touched), BATCH):
@@ -84,7 +87,9 @@ def _place(wiring: Wiring, object: str, live: Sequence[Replica]) -> set[str]:
     known = replicas.load(session, object, missing).values()
     for candidate in _candidates(wiring, object, list(known), parts):
         candidates[candidate.place] = candidate
+    homes = _homes(session, object, live, {c.place for c in unlinked})
     linked = {c.entity for c in candidates.values() if c.entity is not None}
+    linked |= {home.entity for home in homes.values()}
     occupied = replicas.links_of_entities(session, object, linked)
     outcome = match(
         candidates.values(),
@@ -93,6 +98,7 @@ def _place(wiring: Wiring, object: str, live: Sequence[Replica]) -> set[str]:
         object=object,
         key_limit=limit,
         taken=entities.existing(session, object, _possible_ids(object, unlinked)),
+        homes=homes,
     )
     links = [replicas.Link(link.place, link.entity, link.rule) for link in outcome.links]
     replicas.save_links(session, object, links, wiring.run)
@@ -103,6 +109,22 @@ def _place(wiring: Wiring, object: str, live: Sequence[Replica]) -> set[str]:
     tally.linked += len(links) - len(outcome.founded)
     tally.duplicates += len(outcome.duplicates)
     return found | {link.entity for link in links}
+
+
+def _homes(
+    session: Session, object: str, live: Sequence[Replica], unlinked: set[Place]
+) -> dict[Place, Placed]:
+    """Where unlinked records belong: one that was deleted and came back to the entity it
+    left, one that carries an entity's id (a create whose reply was lost) to that entity."""
+    named = {r.place: r.external for r in live if r.place in unlinked and r.external}
+    left = replicas.buried(session, object, unlinked)
+    known = entities.load(session, object, {*named.values(), *left.values()})
+    homes: dict[Place, Placed] = {}
+    for found, rule in ((named, EXTERNAL), (left, "restored")):
+        for place, id in found.items():
+            if id in known:
+                homes[place] = Placed(place, known[id].merged_into or id, rule)
+    return homes
 
 
 def _possible_ids(object: str, unlinked: Iterable[Candidate]) -> set[str]:
@@ -199,7 +221,10 @@ def _settle(wiring: Wiring, object: str, ids: Sequence[str], doomed: set[str]) -
     _store(wiring, object, outcomes, held, changed_replicas)
     pending += _plan(wiring, object, outcomes, linked, doomed)
     queues.save_pending(session, pending)
-    queues.take_touched(session, object, ids)
+    if wiring.is_partial(object):
+        queues.touch(session, object, ids)  # connections left out have not been planned for
+    else:
+        queues.take_touched(session, object, ids)
 
 
 def _places(linked: dict[str, dict[str, str]], id: str) -> list[Place]:
@@ -264,7 +289,7 @@ def _store(
             tally.disagreements += disagreement.first_link
             tally.conflicts += not disagreement.first_link
     entities.save(session, object, rows, wiring.run, now)
-    replicas.save(session, object, changed, wiring.run)
+    replicas.save(session, object, changed)
     books.write_journal(session, wiring.run, now, journal)
     books.save_conflicts(session, conflicts, wiring.run, now)
 

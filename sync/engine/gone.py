@@ -26,9 +26,10 @@ def bury(wiring: Wiring, object: str, gone: Sequence[Replica]) -> set[str]:
     for replica in gone:
         replica.waiting = False
         place, entity = replica.place, links.get(replica.place)
-        books.solve_problems(
-            session, place.connection, object, stage="read", records=[place.record]
-        )
+        for stage in ("read", "write"):
+            books.solve_problems(
+                session, place.connection, object, stage=stage, records=[place.record]
+            )
         if entity is None:
             continue
         detail = {"policy": policy, "merged_into": replica.merged_into}
@@ -42,7 +43,7 @@ def bury(wiring: Wiring, object: str, gone: Sequence[Replica]) -> set[str]:
                 doomed.add(entity)
         queues.touch(session, object, [entity])
         journal.append(books.Entry(object, entity, "gone", detail, place.connection, place.record))
-    replicas.save(session, object, gone, wiring.run)
+    replicas.save(session, object, gone)
     replicas.save_keys(session, object, {replica.place: {} for replica in gone})
     books.write_journal(session, wiring.run, wiring.clock(), journal)
     return doomed
@@ -65,14 +66,17 @@ def _hand_on(
             moved = Place(connection, record)
             replicas.save_links(session, object, [replicas.Link(moved, other, "vendor merge")], run)
     queues.touch(session, object, [other])
-    if not replicas.links_of_entities(session, object, [entity]):
+    if replicas.links_of_entities(session, object, [entity]):
+        replicas.save_tombstone(session, object, loser, entity, run)
+    else:
         _alias(session, object, entity, other)
 
 
 def _alias(session: Session, object: str, old: str, new: str) -> None:
     """`old` is `new` from now on, wherever it is referred to."""
     table = tables.entity[object]
-    session.execute(sa.update(table).where(table.c.entity_id == old).values(merged_into=new))
+    aliases = sa.or_(table.c.entity_id == old, table.c.merged_into == old)
+    session.execute(sa.update(table).where(aliases).values(merged_into=new))
     for schema in OBJECTS.values():
         for field in schema.fields.values():
             if field.target != object:

@@ -71,7 +71,8 @@ class Candidate:
 
 @dataclass(frozen=True, slots=True)
 class Placed:
-    """A record's entity; `rule` is ``founder`` for the record that gave a new entity its id."""
+    """A record's entity; `rule` is ``founder`` for the record that gave a new entity its id,
+    ``restored`` for one that was deleted and came back."""
 
     place: Place
     entity: str
@@ -104,15 +105,18 @@ def match(
     object: str,
     key_limit: int,
     taken: Iterable[str] = (),
+    homes: Mapping[Place, Placed] | None = None,
 ) -> Outcome:
     """Place every unlinked candidate.
 
     `occupied`: entity -> connections in which it has a record already. `taken`: ids that
-    entities founded by these records must not get. The result does not depend on the order
-    of `candidates`.
+    entities founded by these records must not get. `homes`: where records belong that name
+    their entity or were linked before; they go there if the place is free.
+
+    The result does not depend on the order of `candidates`.
     """
     people = sorted(candidates, key=lambda c: c.place)
-    clusters = _start(people, occupied)
+    clusters = _start(people, occupied, homes or {})
     duplicates: dict[tuple[Place, Place], str] = {}
     for rule in (Rule(EXTERNAL, names_people=True), *rules):
         for bucket in _buckets(people, rule, key_limit):
@@ -121,7 +125,9 @@ def match(
 
 
 def _start(
-    people: Sequence[Candidate], occupied: Mapping[str, Iterable[str]]
+    people: Sequence[Candidate],
+    occupied: Mapping[str, Iterable[str]],
+    homes: Mapping[Place, Placed],
 ) -> dict[Place, _Cluster]:
     by_entity: dict[str, _Cluster] = {}
     clusters: dict[Place, _Cluster] = {}
@@ -134,6 +140,17 @@ def _start(
             )
             cluster.connections.add(person.place.connection)
         clusters[person.place] = cluster
+    for person in people:
+        home = homes.get(person.place) if person.entity is None else None
+        if home is None:
+            continue
+        cluster = by_entity.setdefault(
+            home.entity, _Cluster(home.entity, set(occupied.get(home.entity, ())))
+        )
+        if person.place.connection not in cluster.connections:
+            cluster.connections.add(person.place.connection)
+            cluster.fresh[person.place] = home.rule
+            clusters[person.place] = cluster
     return clusters
 
 

@@ -17,7 +17,7 @@ a first value (new link)  filled beats empty, a fuller address a barer one, then
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from mapping.schema import FULLER_FIRST, Field, Fields, FieldValue, Kind, ObjectSchema, Policy
@@ -90,7 +90,8 @@ class _Merger:
     ) -> None:
         self.schema = schema
         self.fields = fields
-        self.members = members
+        self.members = [_as_sent(schema, member, same) for member in members]
+        self.voices = [_as_sent(schema, member, same, derived=True) for member in members]
         self.rules = rules
         self.same = same
         self.resolutions = resolutions
@@ -102,6 +103,9 @@ class _Merger:
         policy = self.rules.policies[group[0].name]
         if any(field.name in self.resolutions for field in group):
             self._resolve(group)
+            rest = [field for field in group if field.name not in self.resolutions]
+            if rest:
+                self._by_change(rest, policy)
         elif policy is Policy.UNION and group[0].kind in (Kind.CHOICES, Kind.REFERENCES):
             self._union(group[0])
         elif policy is Policy.RESTRICTIVE:
@@ -165,7 +169,7 @@ class _Merger:
     def _by_change(self, group: list[Field], policy: Policy) -> None:
         changed: list[_Candidate] = []
         fresh: list[_Candidate] = []
-        for member in self.members:
+        for member in self.voices:
             values = {f.name: member.seen[f.name] for f in group if f.name in member.seen}
             if not values:
                 continue
@@ -199,20 +203,26 @@ class _Merger:
     def _distinct(
         self, group: Sequence[Field], candidates: Sequence[_Candidate]
     ) -> list[_Candidate]:
-        """One candidate for each different version, the newest of those alike."""
+        """One candidate for each different version, the newest of those alike. First values
+        that complete each other (a street here, a city there) are one."""
         found: list[_Candidate] = []
         for candidate in sorted(candidates, key=_newest, reverse=True):
             for other in found:
-                if self._alike(group, candidate.values, other.values):
-                    other.values = {**candidate.values, **other.values}
+                blank_fits = candidate.fresh and other.fresh
+                if self._alike(group, candidate.values, other.values, blank_fits):
+                    filled = {n: v for n, v in other.values.items() if v is not None}
+                    other.values = {**other.values, **candidate.values, **filled}
                     break
             else:
                 found.append(candidate)
         return found
 
-    def _alike(self, group: Sequence[Field], a: Fields, b: Fields) -> bool:
+    def _alike(self, group: Sequence[Field], a: Fields, b: Fields, blank_fits: bool) -> bool:
         return all(
-            self.same(f.kind, a[f.name], b[f.name]) for f in group if f.name in a and f.name in b
+            self.same(f.kind, a[f.name], b[f.name])
+            or (blank_fits and (a[f.name] is None or b[f.name] is None))
+            for f in group
+            if f.name in a and f.name in b
         )
 
     def _settle(
@@ -285,7 +295,7 @@ class _Merger:
             if self.same(field.kind, value, old) and not lost:
                 self.fields.setdefault(field.name, value)
                 continue
-            if not self.same(field.kind, value, old):
+            if field.name not in self.fields or not self.same(field.kind, value, old):
                 self.fields[field.name] = value
             self.decisions.append(
                 Decision(
@@ -339,6 +349,20 @@ class _Merger:
                     field.name, agreed, outcome, tuple(said), rule, first_link, winner is None
                 )
             )
+
+
+def _as_sent(schema: ObjectSchema, member: Member, same: Same, derived: bool = False) -> Member:
+    """The member with what was sent to it for what the vendor made of that: a rendition is
+    nobody's change. `derived` keeps what the vendor set by itself where nothing was sent."""
+    seen, base = dict(member.seen), dict(member.base or {})
+    for name, (sent, made) in member.renditions.items():
+        kind = schema.fields[name].kind
+        if name not in seen or not same(kind, seen[name], made) or (derived and sent is None):
+            continue
+        seen[name] = sent
+        if name in base:
+            base[name] = sent
+    return replace(member, seen=seen, base=base if member.base is not None else None)
 
 
 def _newest(candidate: _Candidate) -> tuple[datetime, bool, Place]:

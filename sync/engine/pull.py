@@ -39,20 +39,20 @@ class _Item:
 def pull(wiring: Wiring, object: str, *, full: bool) -> None:
     """Read one object from every connection that takes part and has not failed."""
     sources = [c for c in wiring.with_object(object) if c.name not in wiring.failed]
-    listed: set[str] = set()
+    listed: dict[str, int] = {}
     since: dict[str, str | None] = {}
     for connected in sources:
         if full:
             replicas.forget_cursor(wiring.session, connected.name, object)
         cursor = replicas.cursor(wiring.session, connected.name, object)
         since[connected.name] = cursor.text if cursor else None
-        if cursor is None:
-            listed.add(connected.name)
+        if cursor is None or not cursor.complete:
+            listed[connected.name] = cursor.full_run if cursor else wiring.run
     wiring.session.commit()
     finished = _store_pages(wiring, object, sources, since, listed)
     for connected in sources:
         if connected.name in listed and connected.name in finished and object != "user":
-            _find_vanished(wiring, connected, object)
+            _find_vanished(wiring, connected, object, listed[connected.name])
 
 
 def _store_pages(
@@ -60,9 +60,12 @@ def _store_pages(
     object: str,
     sources: Sequence[Connected],
     since: dict[str, str | None],
-    listed: set[str],
+    listed: dict[str, int],
 ) -> set[str]:
-    """Store pages as they come; names of the connections that were read to their end."""
+    """Store pages as they come; names of the connections that were read to their end.
+
+    `listed`: connections that are listed completely, and the run in which that began.
+    """
     pages: queue.Queue[_Item] = queue.Queue(maxsize=2 * len(sources) or 1)
     cancel = threading.Event()
     threads = [
@@ -77,11 +80,15 @@ def _store_pages(
         while running:
             item = pages.get()
             if item.error is not None:
+                cause = item.error.__cause__
+                if cause is not None and not isinstance(cause, Exception):
+                    raise cause
                 wiring.give_up(item.connected.name, item.error)
             if item.page is None:
                 running -= 1
                 continue
-            _store_page(wiring, item.connected, object, item.page, item.connected.name in listed)
+            began = listed.get(item.connected.name, 0)
+            _store_page(wiring, item.connected, object, item.page, began)
             if item.page.last:
                 finished.add(item.connected.name)
             if wiring.stop.is_set():
@@ -111,7 +118,8 @@ def _read(
                 break
     except ConnectorError as met:
         error = met
-    except Exception as met:
+    except BaseException as met:
+        # Whatever it was, the storing thread must hear of it, or it waits for ever.
         error = Bug(f"{connected.name}: reading {object} failed: {met!r}")
         error.__cause__ = met
     pages.put(_Item(connected, None, error))
@@ -139,9 +147,7 @@ def _pages(connected: Connected, object: str, since: str | None) -> Iterator[Pag
     return connected.connector.pull(translator.native, fields, since)
 
 
-def _store_page(
-    wiring: Wiring, connected: Connected, object: str, page: Page, listing: bool
-) -> None:
+def _store_page(wiring: Wiring, connected: Connected, object: str, page: Page, began: int) -> None:
     """Translate, compare, store and move the cursor, in one transaction."""
     session, now = wiring.session, wiring.clock()
     records = {record.id: record for record in page.records}
@@ -161,14 +167,14 @@ def _store_page(
         fresh = _translate(wiring, connected, object, record, old, problems)
         if fresh is not None:
             changed.append(fresh)
-    replicas.save(session, object, changed, wiring.run)
-    if listing:
+    replicas.save(session, object, changed, wiring.run if began else 0)
+    if began:
         untouched = records.keys() - {replica.place.record for replica in changed}
         places = [Place(connected.name, id) for id in sorted(untouched)]
         replicas.mark_listed(session, object, places, wiring.run)
     _book_problems(wiring, connected, object, list(records), problems)
     if object != "user":
-        replicas.move_cursor(session, connected.name, object, page.cursor, page.last, now)
+        replicas.move_cursor(session, connected.name, object, page.cursor, now, began)
     session.commit()
     wiring.progress.step("look", object, connected.name, tally.pulled, page.expected)
 
@@ -225,11 +231,13 @@ def _book_problems(
     wiring.report.tally(connected.name, object).problems += len(problems)
 
 
-def _find_vanished(wiring: Wiring, connected: Connected, object: str) -> None:
+def _find_vanished(wiring: Wiring, connected: Connected, object: str, began: int) -> None:
     """After a complete listing: ask for each known record that it did not contain."""
     session = wiring.session
-    missing, total = replicas.unlisted(session, connected.name, object, wiring.run)
+    missing, total = replicas.unlisted(session, connected.name, object, began)
     if not missing:
+        replicas.complete_cursor(session, connected.name, object)
+        session.commit()
         return
     if len(missing) > max(EMPTY_COUNT, EMPTY_SHARE * total):
         wiring.report.held = (
@@ -237,6 +245,8 @@ def _find_vanished(wiring: Wiring, connected: Connected, object: str) -> None:
             "records; nothing is written until a person has looked: is the account the right "
             "one, and may our user see all its records?"
         )
+        replicas.complete_cursor(session, connected.name, object)
+        session.commit()
         return
     translator = connected.translators[object]
     try:
@@ -249,5 +259,6 @@ def _find_vanished(wiring: Wiring, connected: Connected, object: str) -> None:
     for place, replica in known.items():
         replica.deleted, replica.waiting = True, True
         replica.merged_into = gone[place.record].merged_into
-    replicas.save(session, object, known.values(), wiring.run)
+    replicas.save(session, object, known.values())
+    replicas.complete_cursor(session, connected.name, object)
     session.commit()

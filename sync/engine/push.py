@@ -220,7 +220,7 @@ def _store(wiring: Wiring, object: str, batch: _Batch, results: Sequence[WriteRe
         if queued.write.kind == "create":
             links.append(replicas.Link(saved[-1].place, queued.write.entity, "created"))
         journal.append(_entry(queued, result, sent))
-    replicas.save(session, object, saved, wiring.run)
+    replicas.save(session, object, saved)
     replicas.save_links(session, object, links, wiring.run)
     queues.settle_pending(
         session,
@@ -364,7 +364,7 @@ def _written(
         version=result.version or old.version,
         stamp=result.modified_at or old.stamp,
         changed_at=NEVER if creating else old.changed_at,
-        waiting=False if creating else old.waiting,
+        waiting=creating or old.waiting,  # the next look at it gives it its match keys
         deleted=False,
     )
 

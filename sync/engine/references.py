@@ -34,8 +34,9 @@ def load_links(session: Session, schema: ObjectSchema, found: Iterable[Replica])
     wanted: dict[str, set[Place]] = defaultdict(set)
     for replica in found:
         for name, target in _reference_fields(schema):
-            for body in (replica.seen, replica.base or {}):
-                for record in _ids(body.get(name)):
+            told = replica.renditions.get(name, [])
+            for value in (replica.seen.get(name), (replica.base or {}).get(name), *told):
+                for record in _ids(value):
                     wanted[target].add(Place(replica.place.connection, record))
     return {
         (target, place): entity
@@ -62,6 +63,7 @@ def resolve(schema: ObjectSchema, replica: Replica, links: Links) -> Resolved:
     """The replica as merging sees it."""
     seen, base = dict(replica.seen), dict(replica.base) if replica.base is not None else None
     base_records = dict(replica.seen)
+    renditions = dict(replica.renditions)
     unresolved: set[str] = set()
     waits: list[tuple[str, str]] = []
     for name, target in _reference_fields(schema):
@@ -78,6 +80,10 @@ def resolve(schema: ObjectSchema, replica: Replica, links: Links) -> Resolved:
             records = _ids(base[name])
             known = [r for r in records if (target, _at(replica, r)) in links]
             _put(base, name, [links[target, _at(replica, r)] for r in known], not records)
+        if name in renditions:
+            renditions[name] = [
+                _translated(value, target, replica, links) for value in renditions[name]
+            ]
     member = Member(
         place=replica.place,
         seen=seen,
@@ -85,10 +91,18 @@ def resolve(schema: ObjectSchema, replica: Replica, links: Links) -> Resolved:
         changed_at=replica.changed_at,
         field_times={},
         version=replica.version,
-        renditions=replica.renditions,
+        renditions=renditions,
         unresolved=frozenset(unresolved),
     )
     return Resolved(member, base_records, tuple(waits))
+
+
+def _translated(value: FieldValue, target: str, replica: Replica, links: Links) -> FieldValue:
+    """A value with entity ids for record ids; an unknown record stays as it is."""
+    if value is None:
+        return None
+    found = [links.get((target, _at(replica, record)), record) for record in _ids(value)]
+    return sorted(set(found)) if isinstance(value, list) else found[0]
 
 
 def _at(replica: Replica, record: str) -> Place:

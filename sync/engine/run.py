@@ -23,6 +23,7 @@ from sync.settings import SYNCED, Settings
 from sync.store import books, queues
 from sync.store.database import Session
 from sync.store.database import session as store_session
+from sync.store.types import canonical
 
 #: The lease that keeps two runs from working at once.
 LEASE = "reconcile"
@@ -133,16 +134,18 @@ def _stages(wiring: Wiring, options: Options) -> None:
     if options.dry:
         wiring.report.planned = [
             queued.write.as_json()
-            for queued in queues.outbox(wiring.session, status=("pending", "sending"))
+            for queued in queues.outbox(wiring.session, status=("planned", "pending", "sending"))
         ]
         return
     if options.only is not None:
         _keep_only(wiring, options.only)
+    queues.adopt(wiring.session, wiring.run)
     wiring.report.held = wiring.report.held or _over_limits(wiring)
+    planned = queues.outbox(wiring.session, status=("planned",))
+    status = "held" if wiring.report.held else "pending"
+    queues.set_status(wiring.session, [queued.id for queued in planned], status)
+    wiring.session.commit()
     if wiring.report.held:
-        held = queues.outbox(wiring.session, status=("pending",), run=wiring.run)
-        queues.set_status(wiring.session, [queued.id for queued in held], "held")
-        wiring.session.commit()
         return
     _do(wiring, objects)
 
@@ -164,9 +167,12 @@ def _renew(wiring: Wiring) -> None:
 
 
 def _over_limits(wiring: Wiring) -> str:
-    """Which blast-radius limit the plan of this run would break, '' if none."""
+    """Which blast-radius limit the plan would break, '' if none.
+
+    What a run that was cut off planned and never released counts as well.
+    """
     counts: dict[tuple[str, str, str], int] = {}
-    for queued in queues.outbox(wiring.session, status=("pending",), run=wiring.run):
+    for queued in queues.outbox(wiring.session, status=("planned",), run=wiring.run):
         place = (queued.write.connection, queued.write.object, queued.write.kind)
         counts[place] = counts.get(place, 0) + 1
     broken = []
@@ -189,10 +195,10 @@ def _keep_only(wiring: Wiring, only: Sequence[dict[str, Any]]) -> None:
     """Withdraw planned writes that are not exactly in `only`; their entities stay touched."""
 
     def key(write: dict[str, Any]) -> str:
-        return repr(sorted((k, repr(v)) for k, v in write.items() if k != "version"))
+        return canonical({name: value for name, value in write.items() if name != "version"})
 
     allowed = {key(write) for write in only}
-    found = queues.outbox(wiring.session, status=("pending", "sending"))
+    found = queues.outbox(wiring.session, status=("planned", "pending", "sending"))
     kept = [queued for queued in found if key(queued.write.as_json()) in allowed]
     withdrawn = [queued for queued in found if queued not in kept]
     queues.remove(wiring.session, [queued.id for queued in withdrawn])

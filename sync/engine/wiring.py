@@ -62,6 +62,13 @@ class Wiring:
         """Connections that take part in an object, in the order of settings.yaml."""
         return [c for c in self.connections.values() if c.takes_part(object)]
 
+    def is_partial(self, object: str) -> bool:
+        """Whether a connection that takes part in writing the object is not open in this run."""
+        return any(
+            object in chosen.objects and name not in self.connections
+            for name, chosen in self.settings.connections.items()
+        )
+
     def give_up(self, connection: str, error: ConnectorError) -> None:
         """Leave a connection alone for the rest of this run."""
         self.failed.setdefault(connection, error)

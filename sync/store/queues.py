@@ -86,7 +86,11 @@ def settle_pending(
 
 @dataclass(frozen=True, slots=True)
 class Queued:
-    """A planned write in the outbox. Status: pending, sending, held."""
+    """A write in the outbox.
+
+    Status: ``planned`` (not yet held against the limits), ``pending`` (may be sent),
+    ``sending`` (a call was begun), ``held`` (waits for a person).
+    """
 
     id: int
     run: int
@@ -98,11 +102,11 @@ def replace_outbox(
     session: Session, object: str, entities: Iterable[str], writes: Iterable[PlannedWrite],
     run: int,
 ) -> None:  # fmt: skip
-    """The plan for these entities is now `writes`; older unsent ones are superseded."""
+    """The plan for these entities is now `writes`; older ones not begun are superseded."""
     for batch in chunks(sorted(set(entities))):
         session.execute(
             sa.delete(tables.outbox).where(
-                _O.object == object, _O.entity.in_(batch), _O.status == "pending"
+                _O.object == object, _O.entity.in_(batch), _O.status != "sending"
             )
         )
     rows = [
@@ -116,7 +120,7 @@ def replace_outbox(
             "fields": write.fields,
             "before": write.before,
             "version": write.version,
-            "status": "pending",
+            "status": "planned",
         }
         for write in writes
     ]
@@ -177,3 +181,14 @@ def planned_creates(session: Session, object: str, entities: Iterable[str]) -> s
         )
         found |= {(row[0], row[1]) for row in session.rows(query)}
     return found
+
+
+def adopt(session: Session, run: int) -> None:
+    """Make what earlier runs planned and did not get to release part of `run`."""
+    session.execute(sa.update(tables.outbox).where(_O.status == "planned").values(run=run))
+
+
+def planned_archives(session: Session, object: str) -> set[str]:
+    """Entities of which a record is to be archived and was not yet."""
+    query = sa.select(_O.entity).where(_O.object == object, _O.kind == "archive")
+    return {row[0] for row in session.rows(query)}

@@ -54,7 +54,8 @@ def load(session: Session, object: str, places: Iterable[Place]) -> dict[Place, 
 
 
 def save(session: Session, object: str, replicas: Iterable[Replica], listed_run: int = 0) -> None:
-    """Store replicas, new or changed."""
+    """Store replicas, new or changed; `listed_run` if a complete listing contained them."""
+    listed = {"listed_run": listed_run} if listed_run else {}
     session.upsert(
         tables.replica,
         [
@@ -74,7 +75,7 @@ def save(session: Session, object: str, replicas: Iterable[Replica], listed_run:
                 "deleted": replica.deleted,
                 "merged_into": replica.merged_into,
                 "waiting": replica.waiting,
-                "listed_run": listed_run,
+                **listed,
             }
             for replica in replicas
         ],
@@ -103,10 +104,10 @@ def mark_listed(session: Session, object: str, places: Iterable[Place], run: int
 
 
 def unlisted(session: Session, connection: str, object: str, run: int) -> tuple[list[str], int]:
-    """(live records that a complete listing in `run` did not contain, all live records)."""
+    """(live records that a listing begun in `run` did not contain, all live records)."""
     live = (_R.connection == connection, _R.object == object, _R.deleted.is_(False))
     total = session.rows(sa.select(sa.func.count()).where(*live))[0][0]
-    missing = session.rows(sa.select(_R.record).where(*live, _R.listed_run != run))
+    missing = session.rows(sa.select(_R.record).where(*live, _R.listed_run < run))
     return [row[0] for row in missing], total
 
 
@@ -243,26 +244,37 @@ def sharing(
 
 @dataclass(frozen=True, slots=True)
 class Cursor:
-    """How far a connection's object was read; `complete` once a first load came to its end."""
+    """How far a connection's object was read.
+
+    `complete` once the listing that began in run `full_run` came to its end and the records
+    that it did not contain were looked for.
+    """
 
     text: str
     complete: bool
+    full_run: int
 
 
 def cursor(session: Session, connection: str, object: str) -> Cursor | None:
     """The stored cursor, None before the first page."""
     column = tables.cursor.c
-    query = sa.select(column.cursor, column.complete).where(
+    query = sa.select(column.cursor, column.complete, column.full_run).where(
         column.connection == connection, column.object == object
     )
     rows = session.rows(query)
-    return Cursor(rows[0][0], rows[0][1]) if rows else None
+    return Cursor(rows[0][0], rows[0][1], rows[0][2]) if rows else None
 
 
 def move_cursor(
-    session: Session, connection: str, object: str, text: str, complete: bool, now: datetime
+    session: Session,
+    connection: str,
+    object: str,
+    text: str,
+    now: datetime,
+    full_run: int = 0,
 ) -> None:
-    """Store the cursor that came with a page, in the page's own transaction."""
+    """Store the cursor that came with a page, in the page's own transaction. The page belongs
+    to the listing that began in `full_run`, to none if that is 0."""
     session.upsert(
         tables.cursor,
         [
@@ -270,11 +282,21 @@ def move_cursor(
                 "connection": connection,
                 "object": object,
                 "cursor": text,
-                "complete": complete,
-                "full_run": 0,
+                "complete": not full_run,
+                "full_run": full_run,
                 "moved_at": now,
             }
         ],
+    )
+
+
+def complete_cursor(session: Session, connection: str, object: str) -> None:
+    """The listing has come to its end."""
+    column = tables.cursor.c
+    session.execute(
+        sa.update(tables.cursor)
+        .where(column.connection == connection, column.object == object)
+        .values(complete=True)
     )
 
 
@@ -295,6 +317,24 @@ def tombstones(session: Session, object: str, entities: Iterable[str]) -> set[tu
             column.object == object, column.entity.in_(batch)
         )
         found |= {(row[0], row[1]) for row in session.rows(query)}
+    return found
+
+
+def buried(session: Session, object: str, places: Iterable[Place]) -> dict[Place, str]:
+    """place -> entity it belonged to, for records that were deleted and have come back."""
+    column = tables.tombstone.c
+    wanted: dict[str, set[str]] = defaultdict(set)
+    for place in places:
+        wanted[place.connection].add(place.record)
+    found: dict[Place, str] = {}
+    for connection, records in wanted.items():
+        for batch in chunks(sorted(records)):
+            query = sa.select(column.record, column.entity).where(
+                column.connection == connection,
+                column.object == object,
+                column.record.in_(batch),
+            )
+            found.update({Place(connection, row[0]): row[1] for row in session.rows(query)})
     return found
 
 

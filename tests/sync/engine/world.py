@@ -120,9 +120,7 @@ class World:
     def run(self, **options: Any) -> Report:
         """One run, a minute after what happened last."""
         self.clock.advance(60)
-        return run(
-            self.engine, self.settings, Path("."), Options(clock=self.clock.now, **options)
-        )
+        return run(self.engine, self.settings, Path("."), Options(clock=self.clock.now, **options))
 
     def settle(self, most: int = 4) -> None:
         """Run until a run writes nothing."""
@@ -151,10 +149,9 @@ class World:
         """Put records in, long ago, under common field names."""
         stamps = {"created_at": OLD, "modified_at": OLD}
         made = rows if object == "user" else [generic(vendor, object, row) for row in rows]
-        ids = self.servers[vendor].vendor.load(
+        return self.servers[vendor].vendor.load(
             native(vendor, object), [{**stamps, **row} for row in made]
         )
-        return ids
 
     def edit(self, vendor: str, object: str, id: str, **values: Any) -> None:
         """Change a record as a person does, a little later than whatever happened last."""
