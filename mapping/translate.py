@@ -17,6 +17,7 @@ from mapping.rules import TEMPLATE
 from mapping.schema import OBJECTS, Field, Fields, FieldValue, Kind, ObjectSchema
 from mapping.values import Context, Untranslatable, parser
 from mapping.values.text import spell
+from mapping.values.times import zone
 
 #: Kinds whose values are shown in problems as they are: they are not personal.
 _SHOWN = frozenset({Kind.CHOICE, Kind.CHOICES, Kind.COUNTRY, Kind.CURRENCY, Kind.BOOLEAN})
@@ -222,7 +223,11 @@ def compile(
         context: region, currency and time zone of the account.
         objects: the common schema, where an installation has fields of its own.
         today: for ``{today}`` in defaults; the day in UTC where not given.
+
+    Raises:
+        ValueError: the context's time zone does not exist.
     """
+    zone(context.time_zone)
     return Translator(document, context, objects[document.object], today or _utc_today)
 
 

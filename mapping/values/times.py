@@ -61,7 +61,7 @@ def moment_of(native: Value, context: Context) -> datetime | None:
     if isinstance(native, bool):
         raise Untranslatable("not a moment in time", _ADVICE)
     if isinstance(native, int | Decimal):
-        return _from_epoch(int(native))
+        return _from_epoch(native)
     text = spell(native)
     if len(text) >= 20 and text[10] == "T" and text.endswith(("Z", "+0000", "+00:00")):
         try:  # what vendors send
@@ -94,10 +94,10 @@ def moment_of(native: Value, context: Context) -> datetime | None:
         raise Untranslatable("no such moment", _ADVICE) from error
 
 
-def _from_epoch(milliseconds: int) -> datetime:
+def _from_epoch(milliseconds: int | Decimal) -> datetime:
     try:
-        return _EPOCH + timedelta(milliseconds=milliseconds)
-    except OverflowError as error:
+        return _EPOCH + timedelta(milliseconds=int(milliseconds))
+    except (OverflowError, ValueError) as error:  # ValueError: not a number
         raise Untranslatable("no such moment", _ADVICE) from error
 
 
@@ -138,7 +138,7 @@ def parse_date(native: Value, context: Context) -> str | None:
     if isinstance(native, bool):
         raise Untranslatable("not a date", _ADVICE)
     if isinstance(native, int | Decimal):
-        return _from_epoch(int(native)).date().isoformat()
+        return _from_epoch(native).date().isoformat()
     return _day_of_text(spell(native), context)
 
 
@@ -161,7 +161,14 @@ def _day_of_text(text: str, context: Context) -> str | None:
 def date_of_instant(native: Value, context: Context) -> str | None:
     """The day, in the account's time zone, of a native instant that stands for a date."""
     moment = moment_of(native, context)
-    return None if moment is None else moment.astimezone(zone(context.time_zone)).date().isoformat()
+    try:
+        return None if moment is None else _local_day(moment, context)
+    except OverflowError as error:
+        raise Untranslatable("no such day", _ADVICE) from error
+
+
+def _local_day(moment: datetime, context: Context) -> str:
+    return moment.astimezone(zone(context.time_zone)).date().isoformat()
 
 
 @lru_cache(maxsize=16384)

@@ -311,3 +311,8 @@ def test_the_common_order_of_vendors_does_not_matter() -> None:
             values, _ = translator.to_native(fields, creating=True)
             back, _ = translator.to_fields(_record(values))
             assert {name: back.get(name, fields[name]) for name in fields} == fields
+
+
+def test_a_time_zone_that_does_not_exist_is_told_at_once() -> None:
+    with pytest.raises(ValueError, match="IANA"):
+        compile(catalog("zoho", "deal"), Context(time_zone="Bangkok"))

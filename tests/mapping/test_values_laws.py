@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import unicodedata
+from contextlib import suppress
 from decimal import Decimal
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from connectors.base import Value
 from mapping import values
 from mapping.schema import FieldValue, Kind
 from mapping.values.text import spell
@@ -63,6 +65,29 @@ def test_parsing_any_text_gives_a_canonical_value_or_a_reason(
         if isinstance(text, str):
             assert text
             assert unicodedata.is_normalized("NFC", text)
+
+
+natives: st.SearchStrategy[Value] = st.one_of(
+    st.booleans(),
+    st.integers(),
+    st.integers(-(10**30), 10**30),
+    st.decimals(),
+    st.sampled_from(["0001-01-01T00:00:00Z", "9999-12-31T23:59:59.999Z", "1" * 5000, "9" * 16]),
+    st.lists(anything, max_size=3).map(tuple),
+    anything,
+)
+
+
+@pytest.mark.parametrize("zone", ["UTC", "America/Los_Angeles", "Asia/Bangkok"])
+@LAW
+@given(native=natives)
+def test_nothing_a_vendor_sends_breaks_the_translation(zone: str, native: Value) -> None:
+    context = values.Context("TH", "THB", zone)
+    for kind in KINDS:
+        with suppress(values.Untranslatable):
+            values.parse(kind, native, context)
+    with suppress(values.Untranslatable):
+        values.date_of_instant(native, context)
 
 
 @pytest.mark.parametrize("kind", KINDS)
