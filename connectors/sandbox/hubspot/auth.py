@@ -58,6 +58,12 @@ class Tokens:
             "expires_in": LIFETIME,
         }
 
+    def expire(self, header: str | None) -> None:
+        """End the OAuth token a request came with; a private app's is good until it is rotated."""
+        token = (header or "").partition(" ")[2]
+        if token in self._expires:
+            self._expires[token] = 0
+
     def check(self, header: str | None) -> None:
         """Let a request with a good token pass.
 

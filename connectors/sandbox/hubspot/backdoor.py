@@ -10,7 +10,7 @@ from connectors.sandbox.hubspot import schema
 from connectors.sandbox.hubspot.associations import Associations
 from connectors.sandbox.hubspot.owners import Owners
 from connectors.sandbox.hubspot.records import Records
-from connectors.sandbox.hubspot.replies import epoch_ms, iso
+from connectors.sandbox.hubspot.replies import Failure, epoch_ms, iso
 from connectors.sandbox.hubspot.store import Row
 
 #: The user id of the person who edits, removes and loads.
@@ -192,6 +192,29 @@ class Backdoor:
             return
         self._records.archive(self._live(object, id), PERSON)
 
+    def restore(self, object: str, id: str) -> None:
+        """Take a record out of the recycling bin as a person does.
+
+        Raises:
+            KeyError: no such archived record.
+            ValueError: HubSpot refuses.
+        """
+        row = self._records.find(object, id, None)
+        if row is None or row.archived_at is None or row.purged:
+            raise KeyError(f"no archived record {id} of {object}")
+        try:
+            self._records.restore(row, PERSON)
+        except Failure as failure:
+            raise ValueError(failure.message) from failure
+
     def merge(self, object: str, primary: str, other: str) -> str:
-        """Merge two records as a person does; the survivor's id."""
-        return str(self._records.merge(object, primary, other, PERSON).id)
+        """Merge two records as a person does; the survivor's id.
+
+        Raises:
+            KeyError: no such live record.
+            ValueError: they are one.
+        """
+        if primary == other:
+            raise ValueError("a record cannot be merged with itself")
+        winner, loser = str(self._live(object, primary).id), str(self._live(object, other).id)
+        return str(self._records.merge(object, winner, loser, PERSON).id)

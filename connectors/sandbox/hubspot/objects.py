@@ -205,6 +205,10 @@ class Objects:
 
     def archive(self, object: str, id: str) -> None:
         """Archive one record; an unknown one is no error."""
+        self._records.require_unlocked(object)
+        self._archive(object, id)
+
+    def _archive(self, object: str, id: str) -> None:
         row = self._records.find(object, id, None)
         if row is not None and row.live:
             self._records.archive(row, self._editor)
@@ -241,8 +245,10 @@ class Objects:
         if action == "read":
             return self._read(object, flag(query, "archived"), body, started)
         if action == "archive":
+            for _ in inputs:
+                self._records.require_unlocked(object)
             for entry in inputs:
-                self.archive(object, str(entry["id"]))
+                self._archive(object, str(entry["id"]))
             return 204, None
         writers: dict[str, Callable[[Json], Json]] = {
             "create": lambda entry: self.create(object, entry),
@@ -281,7 +287,8 @@ class Objects:
                 try:
                     made = write(entry)
                 except Failure as failure:
-                    if not alone:
+                    # A locked account takes none of the batch.
+                    if not alone or failure.status == 423:
                         raise
                     errors.append(failure.item(trace))
                     continue

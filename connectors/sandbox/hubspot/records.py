@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
+from connectors.sandbox.faults import Traps
 from connectors.sandbox.hubspot import schema
 from connectors.sandbox.hubspot.associations import Associations
 from connectors.sandbox.hubspot.replies import (
@@ -17,7 +18,11 @@ from connectors.sandbox.hubspot.replies import (
 )
 from connectors.sandbox.hubspot.schema import PIPELINES, STAGED, TYPES, Property
 from connectors.sandbox.hubspot.store import Row, Store
+from connectors.sandbox.hubspot.trouble import obey, require_unlocked
 from connectors.sandbox.hubspot.values import Rejected, parse_instant, problem, stored
+
+#: How history names a change that came over the API.
+API = "INTEGRATION"
 
 
 class Records:
@@ -35,6 +40,7 @@ class Records:
         self.associations = associations
         self.properties = schema.properties()
         self.hidden: set[tuple[str, str]] = set()
+        self.traps = Traps()
         self._now = now
         self._portal = portal
         self._keep_primary_id = keep_primary_id
@@ -231,7 +237,7 @@ class Records:
             self.store.remember(row, name, value, row.modified, editor, source)
 
     def create(
-        self, object: str, raw: Mapping[str, Any], editor: str, source: str = "INTEGRATION"
+        self, object: str, raw: Mapping[str, Any], editor: str, source: str = API
     ) -> tuple[Row, list[str]]:
         """A new record and the names of the properties that were set.
 
@@ -239,6 +245,8 @@ class Records:
             Failure: 400 or 409, as the API answers.
         """
         clean = self._checked(object, raw, None)
+        if source == API:
+            clean = obey(self.traps, self.store, object, clean, None)
         filled = {name: value for name, value in clean.items() if value is not None}
         missing = [name for name in schema.REQUIRED[object] if name not in filled]
         if missing:
@@ -269,9 +277,7 @@ class Records:
         if found is not None:
             raise bad_request("This contact was permanently deleted for privacy reasons.")
 
-    def update(
-        self, row: Row, raw: Mapping[str, Any], editor: str, source: str = "INTEGRATION"
-    ) -> list[str]:
+    def update(self, row: Row, raw: Mapping[str, Any], editor: str, source: str = API) -> list[str]:
         """Change a live record; the names of the properties that were set.
 
         Raises:
@@ -283,6 +289,8 @@ class Records:
                 raise invalid_properties(
                     [problem(name, "REQUIRED_FIELD", f'Property "{name}" is required')]
                 )
+        if source == API:
+            clean = obey(self.traps, self.store, row.object, clean, row.id)
         after = {**row.body, **clean}
         self._check_unique(
             row.object, {n: v for n, v in after.items() if v is not None and n in clean}, row.id
@@ -293,11 +301,30 @@ class Records:
         self.save(row, now)
         return sorted(clean)
 
+    def require_unlocked(self, object: str) -> None:
+        """Refuse a call while the account is busy with these records.
+
+        Raises:
+            Failure: 423.
+        """
+        require_unlocked(self.traps, object)
+
     def archive(self, row: Row, editor: str) -> None:
         """Put a record into the recycling bin."""
         row.archived_at = self._now()
         row.editor = editor
         self.save(row, row.archived_at)
+
+    def restore(self, row: Row, editor: str) -> None:
+        """Take an archived record out of the recycling bin.
+
+        Raises:
+            Failure: another record has taken its unique value meanwhile.
+        """
+        self._check_unique(row.object, row.body, row.id)
+        row.archived_at = None
+        row.modified, row.editor = max(self._now(), row.modified), editor
+        self.save(row, row.modified)
 
     def merge(self, object: str, primary_id: str, other_id: str, editor: str) -> Row:
         """Merge two live records; the survivor, a new record unless ids are preserved.

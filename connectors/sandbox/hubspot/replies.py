@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import random
 import uuid
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
@@ -25,6 +25,7 @@ class Failure(Exception):
         context: Mapping[str, Sequence[str]] | None = None,
         errors: Sequence[Json] = (),
         headers: Mapping[str, str] | None = None,
+        more: Mapping[str, str] | None = None,
     ) -> None:
         super().__init__(message)
         self.status = status
@@ -33,6 +34,7 @@ class Failure(Exception):
         self.context = dict(context or {})
         self.errors = list(errors)
         self.headers = dict(headers or {})
+        self.more = dict(more or {})
 
     def body(self, correlation: str) -> Json:
         """The whole reply's body."""
@@ -46,7 +48,7 @@ class Failure(Exception):
         if self.errors:
             made["errors"] = self.errors
         made["category"] = self.category
-        return made
+        return made | self.more
 
     def item(self, trace: str) -> Json:
         """The same as one entry of a 207's ``errors``; inputs are named by trace id only."""
@@ -100,7 +102,8 @@ def epoch_ms(instant: datetime) -> int:
 
 
 class Allowance:
-    """Counts calls for the rate-limit headers. Nothing is refused: the numbers only fall."""
+    """Counts calls for the rate-limit headers. Calls past the day's are refused; those past
+    the ten seconds' are not: the number only falls."""
 
     daily = 250_000
     per_ten_seconds = 100
@@ -109,6 +112,7 @@ class Allowance:
     def __init__(self, seed: int) -> None:
         self._random = random.Random(seed)
         self._used = 0
+        self._day = 0
         self._windows: dict[int, tuple[int, int]] = {}
 
     def correlation(self) -> str:
@@ -122,8 +126,37 @@ class Allowance:
         self._windows[window_ms] = (start, used)
         return max(0, limit - used)
 
+    def leave(self, calls: int, now_ms: int) -> Callable[[], None]:
+        """Let that many calls be left today; returns what gives the others back."""
+        self._begin(now_ms)
+        before, day = self._used, self._day
+        spent = self._used = max(0, self.daily - calls)
+
+        def back() -> None:
+            if self._day == day:
+                self._used = before + self._used - spent
+
+        return back
+
+    def _begin(self, now_ms: int) -> None:
+        day = now_ms // 86_400_000
+        if day != self._day:
+            self._day, self._used = day, 0
+
+    def require(self, correlation: str) -> None:
+        """Let a call that was counted pass.
+
+        Raises:
+            Failure: 429, there was none left for it.
+        """
+        if self._used > self.daily:
+            message = "You have reached your daily limit."
+            more = {"errorType": "RATE_LIMIT", "policyName": "DAILY", "requestId": correlation}
+            raise Failure(429, "RATE_LIMITS", message, more=more)
+
     def headers(self, now_ms: int, search: bool) -> dict[str, str]:
         """Count one call; search replies carry only the daily pair."""
+        self._begin(now_ms)
         self._used += 1
         made = {
             "X-HubSpot-RateLimit-Daily": str(self.daily),

@@ -165,6 +165,16 @@ class Store:
         ).fetchone()
         return int(found[0]) if found else None
 
+    def holder(self, object: str, property: str, value: str | None, own: int | None) -> int | None:
+        """The id of another live record with that value, letters' case aside."""
+        found = self.db.execute(
+            "SELECT id FROM record WHERE object = ? AND id IS NOT ? AND archived_at IS NULL"
+            " AND merged_into IS NULL AND purged = 0"
+            " AND json_extract(body, ?) = ? COLLATE NOCASE ORDER BY id LIMIT 1",
+            (object, own, f'$."{property}"', value),
+        ).fetchone()
+        return int(found[0]) if found else None
+
     def set_keys(self, object: str, id: int, keys: Iterable[tuple[str, str]]) -> None:
         """Replace a record's unique keys by (property, value) pairs."""
         self.db.execute("DELETE FROM unique_key WHERE object = ? AND id = ?", (object, id))

@@ -5,12 +5,13 @@ from __future__ import annotations
 import json
 import re
 import threading
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from email.utils import format_datetime
 from typing import Any
 
 from werkzeug.wrappers import Request, Response
 
+from connectors.sandbox.hubspot import trouble
 from connectors.sandbox.hubspot.associations import Associations
 from connectors.sandbox.hubspot.auth import Tokens
 from connectors.sandbox.hubspot.backdoor import Backdoor
@@ -61,7 +62,7 @@ class Sandbox:
         keep_primary_id: bool = False,
         numeric_association_ids: bool = False,
     ) -> None:
-        self.clock = clock or Clock()
+        self.clock = (clock or Clock()).copy()
         self.lock = threading.RLock()
         self._store = Store()
         self._allowance = Allowance(seed)
@@ -77,6 +78,7 @@ class Sandbox:
         self.tokens = Tokens(seed, self._now, PORTAL, self.api_user)
         associations = Associations(self._store)
         self._records = Records(self._store, associations, self._now, PORTAL, keep_primary_id)
+        self.traps = self._records.traps
         self._objects = Objects(self._records, associations, self._now, self.api_user)
         self._links = Links(self._records, associations, self._now, numeric_association_ids)
         self._definitions = Definitions(self._records, PORTAL)
@@ -110,6 +112,10 @@ class Sandbox:
         """Archive a record as a person does."""
         self._backdoor.remove(object, id)
 
+    def restore(self, object: str, id: str) -> None:
+        """Take a record out of the recycling bin as a person does."""
+        self._backdoor.restore(object, id)
+
     def merge(self, object: str, primary: str, other: str) -> str:
         """Merge two records as a person does; the survivor's id."""
         return self._backdoor.merge(object, primary, other)
@@ -142,6 +148,9 @@ class Sandbox:
 
     def handle(self, request: Request) -> Response:
         """Answer one request."""
+        return self._reply(request, self._answer)
+
+    def _reply(self, request: Request, answer: Callable[[Request], _Answer]) -> Response:
         search = request.path.rstrip("/").endswith("/search")
         correlation = self._allowance.correlation()
         now = self.clock.now()
@@ -149,10 +158,13 @@ class Sandbox:
             "Date": format_datetime(now.replace(microsecond=0), usegmt=True),
             "X-HubSpot-Correlation-Id": correlation,
         }
-        if not request.path.startswith("/oauth/"):
+        counted = not request.path.startswith("/oauth/")
+        if counted:
             headers |= self._allowance.headers(epoch_ms(now), search)
         try:
-            status, body = self._answer(request)
+            if counted:
+                self._allowance.require(correlation)
+            status, body = answer(request)
         except Failure as failure:
             status, body = failure.status, failure.body(correlation)
             headers |= failure.headers
@@ -164,6 +176,34 @@ class Sandbox:
         if body is None:
             return Response(status=status, headers=headers)
         return json_response(body, status, headers)
+
+    # -- what goes wrong on demand
+
+    def refuse(self, kind: str, request: Request) -> Response:
+        """HubSpot's refusal of a call; see `connectors.sandbox.server.Vendor`."""
+        if kind == "unauthorized":
+            self.tokens.expire(request.headers.get("Authorization"))
+
+        def fail(request: Request) -> _Answer:
+            raise Failure(*trouble.REFUSALS[kind])
+
+        return self._reply(request, fail)
+
+    def set_fault(self, kind: str, options: Mapping[str, Any]) -> Callable[[], None]:
+        """Change the account; see `connectors.sandbox.server.Vendor`."""
+        if kind == "quota":
+            return self._allowance.leave(int(options["left"]), self._now())
+        if kind == "search_lag":
+            return self._put(self._search, "lag", float(options["seconds"]))
+        if kind == "clock_skew":
+            return self._put(self.clock, "skew", float(options["seconds"]))
+        return trouble.change(self._records, kind, options)
+
+    @staticmethod
+    def _put(target: object, name: str, value: float) -> Callable[[], None]:
+        before = getattr(target, name)
+        setattr(target, name, value)
+        return lambda: setattr(target, name, before)
 
     @staticmethod
     def _json(request: Request) -> Any:

@@ -55,6 +55,10 @@ class Sessions:
         """Expire every token given out so far."""
         self._tokens.clear()
 
+    def end(self, request: Request) -> None:
+        """Expire the token a request came with."""
+        self._tokens.pop(request.headers.get("Authorization", "").partition(" ")[2], None)
+
     def require(self, request: Request) -> None:
         """Let the request pass if its token is alive.
 

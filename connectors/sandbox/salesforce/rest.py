@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from email.utils import format_datetime
 from typing import Any
 from urllib.parse import unquote
@@ -59,6 +59,18 @@ class Rest:
         if self.used >= self.calls:
             raise Refusal("REQUEST_LIMIT_EXCEEDED", "TotalRequests Limit exceeded.", 403)
         self.used += 1
+
+    def leave(self, calls: int) -> Callable[[], None]:
+        """Let that many calls be left today; returns what gives the others back."""
+        before = self._day, self.used
+        self._day, self.used = self._store.now()[:10], max(0, self.calls - calls)
+        spent = self.used
+
+        def back() -> None:
+            if self._day == before[0]:
+                self.used = before[1] + self.used - spent
+
+        return back
 
     @property
     def usage(self) -> str:

@@ -12,6 +12,7 @@ from connectors.sandbox.salesforce.ids import is_id, to18
 from connectors.sandbox.salesforce.query import link
 from connectors.sandbox.salesforce.schema import Field, Object
 from connectors.sandbox.salesforce.store import Store
+from connectors.sandbox.salesforce.trouble import obey, require_unlocked
 from connectors.sandbox.salesforce.values import Row, parse_instant, show, stamp
 from connectors.sandbox.salesforce.wire import Refusal, Refusals
 
@@ -119,7 +120,7 @@ class Rows:
             Refusal, Refusals: it is not taken.
         """
         self._require_writable(object)
-        row = check(self._store, object, values)
+        row = obey(self._store, object, check(self._store, object, values))
         for name, field in object.fields.items():
             # An explicit null takes the default where there is one.
             if field.defaulted and row.get(name) is None:
@@ -134,8 +135,9 @@ class Rows:
         """
         self._require_writable(object)
         before = self.live(object, id, item)
-        row = check(self._store, object, values, str(before["Id"]))
-        self._store.update(object, str(before["Id"]), row, self._store.api_user)
+        own = str(before["Id"])
+        row = obey(self._store, object, check(self._store, object, values, own), own)
+        self._store.update(object, own, row, self._store.api_user)
 
     def upsert(self, object: Object, key: Field, value: str, values: Values) -> tuple[str, bool]:
         """Create or update by external id; the id, and whether it was created.
@@ -154,10 +156,11 @@ class Rows:
         """Put a record in the recycle bin.
 
         Raises:
-            Refusal: it is not there, or cases hang on it.
+            Refusal, Refusals: it is not there, it is locked, or cases hang on it.
         """
         self._require_writable(object)
         row = self.live(object, id, item)
+        require_unlocked(self._store, object, str(row["Id"]))
         for child in object.children:
             if child.restricts and self._store.rows(
                 self._store.objects[child.object],

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import re
 import threading
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from email.utils import format_datetime
 from typing import Any
 from urllib.parse import quote, urlsplit
 
 from werkzeug.wrappers import Request, Response
 
-from connectors.sandbox.salesforce import login
+from connectors.sandbox.salesforce import login, trouble
 from connectors.sandbox.salesforce.ids import to18
 from connectors.sandbox.salesforce.login import Sessions
 from connectors.sandbox.salesforce.rest import VERSIONS, Rest, versions
@@ -48,9 +48,10 @@ class Sandbox:
         token_lifetime: float | None = 7200.0,
         daily_calls: int = 100_000,
     ) -> None:
-        self.clock = clock or Clock()
+        self.clock = (clock or Clock()).copy()
         self.lock = threading.RLock()
         self.store = Store(self.clock)
+        self.traps = self.store.traps
         self.sessions = Sessions(self.store, seed, token_lifetime)
         self.rest = Rest(self.store, daily_calls)
 
@@ -58,7 +59,9 @@ class Sandbox:
 
     def handle(self, request: Request) -> Response:
         """Answer one request of the vendor's API."""
-        reply = self._guarded(request)
+        return self._response(self._guarded(request))
+
+    def _response(self, reply: Reply) -> Response:
         headers = {"Date": format_datetime(self.clock.now(), usegmt=True), **reply.headers}
         if isinstance(reply.body, str):
             return Response(reply.body, status=reply.status, headers=headers)
@@ -122,6 +125,20 @@ class Sandbox:
         if re.search(r"/composite(/batch)?/?$", request.path):
             return bool(re.search(rb'"method"\s*:\s*"(?!GET)', request.get_data()))
         return True
+
+    # What goes wrong on demand
+
+    def refuse(self, kind: str, request: Request) -> Response:
+        """Salesforce's refusal of a call; see `connectors.sandbox.server.Vendor`."""
+        refusal = Refusal(*trouble.REFUSALS[kind])
+        if kind == "unauthorized":
+            self.sessions.end(request)
+        limit = {} if kind == "unauthorized" else {"Sforce-Limit-Info": self.rest.usage}
+        return self._response(Reply(refusal.status, [refusal.entry], limit))
+
+    def set_fault(self, kind: str, options: Mapping[str, Any]) -> Callable[[], None]:
+        """Change the org; see `connectors.sandbox.server.Vendor`."""
+        return trouble.change(self.store, self.rest, kind, options)
 
     # What the tests and the demo ask
 
@@ -206,6 +223,15 @@ class Sandbox:
         self._live(target, id)
         with self.store.undoable():
             self.store.delete(target, to18(id), self.store.human)
+
+    def restore(self, object: str, id: str) -> None:
+        """Take a record out of the recycle bin as a user of the vendor does."""
+        target = self._object(object)
+        row = self.store.row(target, id)
+        if row is None or not row["IsDeleted"]:
+            raise KeyError(f"no {object} in the recycle bin: {id}")
+        with self.store.undoable():
+            self.store.restore(target, to18(id), self.store.human)
 
     def merge(self, object: str, winner: str, losers: str | Sequence[str]) -> str:
         """Merge records into one as a user of the vendor does; the survivor's id."""

@@ -11,6 +11,7 @@ from datetime import datetime
 from functools import lru_cache
 from typing import Any
 
+from connectors.sandbox.faults import Traps
 from connectors.sandbox.salesforce.ids import numbered, to18
 from connectors.sandbox.salesforce.schema import (
     CURRENCIES,
@@ -51,6 +52,7 @@ class Store:
 
     def __init__(self, clock: Clock) -> None:
         self.clock = clock
+        self.traps = Traps()
         self.objects: dict[str, Object] = standard()
         self._names = {name.lower(): name for name in self.objects}
         self._numbers: dict[str, int] = {}
@@ -250,6 +252,21 @@ class Store:
                     self.delete(below, str(row["Id"]), actor)
                 else:
                     self.update(below, str(row["Id"]), {child.field: None}, actor)
+
+    def restore(self, object: Object, id: str, actor: str) -> None:
+        """Take a row out of the recycle bin, what went there with it too."""
+        at = self.now()
+        self._set(object, id, {"IsDeleted": 0, "MasterRecordId": None})
+        self._set(
+            object,
+            id,
+            {"SystemModstamp": at, "LastModifiedDate": at, "LastModifiedById": actor},
+        )
+        for child in object.children:
+            if child.cascades:
+                below = self.objects[child.object]
+                for row in self.rows(below, f'"{child.field}" = ? AND IsDeleted = 1', (id,)):
+                    self.restore(below, str(row["Id"]), actor)
 
     def merge(self, object: Object, winner: str, losers: Iterable[str], actor: str) -> None:
         """Losers go to the recycle bin with the winner's id; what pointed to them moves over."""

@@ -6,13 +6,15 @@ The orders come from `connectors.sandbox.faults`; here is only how Salesforce wo
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from connectors.sandbox.salesforce.rest import Rest
 from connectors.sandbox.salesforce.schema import Field, Object
 from connectors.sandbox.salesforce.store import Store
 from connectors.sandbox.salesforce.values import Row, plain
 from connectors.sandbox.salesforce.wire import Refusal, Refusals
+
+if TYPE_CHECKING:
+    from connectors.sandbox.salesforce.rest import Rest
 
 #: What a call is refused with.
 REFUSALS: Mapping[str, tuple[str, str, int]] = {
@@ -85,9 +87,7 @@ def require_unlocked(store: Store, object: Object, id: str) -> None:
         raise Refusals([Refusal("UNABLE_TO_LOCK_ROW", words, fields=[])])
 
 
-def change(
-    store: Store, rest: Rest, kind: str, options: Mapping[str, Any]
-) -> Callable[[], None]:
+def change(store: Store, rest: Rest, kind: str, options: Mapping[str, Any]) -> Callable[[], None]:
     """Change the org; returns what puts it back. See `Vendor.set_fault`."""
     if kind == "quota":
         return rest.leave(int(options["left"]))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime
 from decimal import Decimal
 from typing import Any
@@ -12,7 +12,7 @@ from werkzeug.http import http_date
 from werkzeug.wrappers import Request, Response
 
 from connectors.sandbox.server import Clock
-from connectors.sandbox.zoho import settings, show
+from connectors.sandbox.zoho import settings, show, trouble
 from connectors.sandbox.zoho.metadata import FieldSpec, ModuleSpec
 from connectors.sandbox.zoho.read import Reader
 from connectors.sandbox.zoho.related import Related
@@ -36,9 +36,10 @@ class Sandbox:
     name = "zoho"
 
     def __init__(self, clock: Clock | None = None, seed: int = 0) -> None:
-        self.clock = clock or Clock()
+        self.clock = (clock or Clock()).copy()
         self.lock = threading.RLock()
         self.store = Store(self.clock)
+        self.traps = self.store.traps
         self.tokens = Tokens(self.clock, seed)
         self.credits = 100_000
         self.credits_used = 0
@@ -65,6 +66,9 @@ class Sandbox:
             response = self._answer(request)
         except ApiError as error:
             response = error.response()
+        return self._stamped(response)
+
+    def _stamped(self, response: Response) -> Response:
         response.headers["Date"] = http_date(self.clock.now())
         if self.credits_used * 2 >= self.credits:
             left = max(0, self.credits - self.credits_used)
@@ -185,6 +189,30 @@ class Sandbox:
                 return related.delete(module, id, name, other)
         raise self._no_such_call()
 
+    # -- what goes wrong on demand ---------------------------------------------------
+
+    def refuse(self, kind: str, request: Request) -> Response:
+        """Zoho's refusal of a call; see `connectors.sandbox.server.Vendor`."""
+        if kind == "unauthorized":
+            self.tokens.end(request)
+        return self._stamped(ApiError(*trouble.REFUSALS[kind]).response())
+
+    def set_fault(self, kind: str, options: Mapping[str, Any]) -> Callable[[], None]:
+        """Change the account; see `connectors.sandbox.server.Vendor`."""
+        if kind == "quota":
+            return self._put(self, "credits_used", max(0, self.credits - int(options["left"])))
+        if kind == "search_lag":
+            return self._put(self, "index_lag", float(options["seconds"]))
+        if kind == "clock_skew":
+            return self._put(self.clock, "skew", float(options["seconds"]))
+        return trouble.change(self._module(options["object"]), kind, options)
+
+    @staticmethod
+    def _put(target: object, name: str, value: float) -> Callable[[], None]:
+        before = getattr(target, name)
+        setattr(target, name, value)
+        return lambda: setattr(target, name, before)
+
     # -- the true state --------------------------------------------------------------
 
     def objects(self) -> list[str]:
@@ -261,6 +289,14 @@ class Sandbox:
         if self.store.get(module, id) is None:
             raise KeyError(id)
         self.store.delete(module, id, ADMIN_USER)
+
+    def restore(self, object: str, id: str) -> None:
+        """Take a record out of the recycle bin as the account's administrator does."""
+        module = self._module(object)
+        row = self.store.get(module, id, deleted=True)
+        if row is None or row["deleted_time"] is None:
+            raise KeyError(id)
+        self.store.restore(module, id, ADMIN_USER)
 
     def merge(self, object: str, winner: str, loser: str) -> str:
         """Merge two records as the account's administrator does; the id of the survivor."""

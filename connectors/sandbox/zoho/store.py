@@ -9,6 +9,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from decimal import Decimal, InvalidOperation
 from typing import Any
 
+from connectors.sandbox.faults import Traps
 from connectors.sandbox.server import Clock
 from connectors.sandbox.zoho.metadata import (
     ID_PREFIX,
@@ -58,6 +59,7 @@ class Store:
 
     def __init__(self, clock: Clock) -> None:
         self.clock = clock
+        self.traps = Traps()
         self.modules = modules()
         self.users = users_module()
         self.db = sqlite3.connect(":memory:", check_same_thread=False, isolation_level=None)
@@ -219,6 +221,11 @@ class Store:
             "deleted_type": kind, "merged_into": into or None,
         })  # fmt: skip
         self.db.execute("DELETE FROM contact_roles WHERE deal = ? OR contact = ?", (id, id))
+
+    def restore(self, module: ModuleSpec, id: str, user: str) -> None:
+        """Take a record out of the recycle bin."""
+        out = dict.fromkeys(_EXTRA)
+        self.set(module, id, {**out, **self.touch(user)})
 
 
 def _bind(value: Any) -> Any:

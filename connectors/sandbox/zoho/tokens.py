@@ -40,6 +40,10 @@ class Tokens:
         """End every access token now."""
         self._access.clear()
 
+    def end(self, request: Request) -> None:
+        """End the access token a request came with."""
+        self._access.pop(request.headers.get("Authorization", "").partition(" ")[2].strip(), None)
+
     def require(self, request: Request) -> None:
         """Refuse a request without a living access token.
 

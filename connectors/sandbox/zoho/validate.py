@@ -67,23 +67,35 @@ class Validator:
             ItemTrouble: ``DUPLICATE_DATA`` with ``duplicate_record``.
         """
         for spec in self._module.fields.values():
-            value = values.get(spec.api_name)
-            if not spec.unique or value is None:
-                continue
-            found = self._store.select(
-                self._module, f'"{spec.api_name}" = ? AND id != ?', [value, own_id], limit=1
-            )
-            if found:
-                module = {"api_name": self._module.api_name, "id": self._module.id}
-                owner = self._store.titles("users", [found[0]["Owner"] or ""])
-                raise self._trouble(
-                    spec, "DUPLICATE_DATA", "duplicate data",
-                    id=found[0]["id"],
-                    duplicate_record={
-                        "id": found[0]["id"], "module": module,
-                        "Owner": owner.get(found[0]["Owner"]),
-                    },
-                )  # fmt: skip
+            if spec.unique:
+                holder = self.holder(spec, values.get(spec.api_name), own_id)
+                if holder is not None:
+                    raise self.duplicate(spec, holder)
+
+    def holder(self, spec: FieldSpec, value: Any, own_id: str) -> dict[str, Any] | None:
+        """Another live record with that value."""
+        if value is None:
+            return None
+        where = f'"{spec.api_name}" = ? AND id != ?'
+        found = self._store.select(self._module, where, [value, own_id], limit=1)
+        return found[0] if found else None
+
+    def duplicate(self, spec: FieldSpec, holder: Mapping[str, Any]) -> ItemTrouble:
+        """The refusal of a value that `holder` has."""
+        owner = self._store.titles("users", [holder["Owner"] or ""])
+        return self._trouble(
+            spec, "DUPLICATE_DATA", "duplicate data",
+            id=holder["id"],
+            duplicate_record={
+                "id": holder["id"],
+                "module": {"api_name": self._module.api_name, "id": self._module.id},
+                "Owner": owner.get(holder["Owner"]),
+            },
+        )  # fmt: skip
+
+    def broken(self, spec: FieldSpec, words: str) -> ItemTrouble:
+        """The refusal of a value by a validation rule, in the words of whoever made the rule."""
+        return self._trouble(spec, "INVALID_DATA", words)
 
     def _value(self, spec: FieldSpec, value: Any) -> Any:
         if isinstance(value, str):

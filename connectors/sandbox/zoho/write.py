@@ -11,6 +11,7 @@ from werkzeug.wrappers import Request, Response
 
 from connectors.sandbox.zoho.metadata import ModuleSpec
 from connectors.sandbox.zoho.store import API_USER, Store
+from connectors.sandbox.zoho.trouble import obey, require_unlocked
 from connectors.sandbox.zoho.validate import ItemTrouble, Validator
 from connectors.sandbox.zoho.wire import (
     ApiError,
@@ -120,6 +121,7 @@ class Writer:
 
         def one(at: int, item: Mapping[str, Any]) -> dict[str, Any]:
             self._need(module, at, item["id"])
+            require_unlocked(self._store, module, item["id"])
             self._store.delete(module, item["id"], API_USER)
             return item_success("record deleted", {"id": item["id"]})
 
@@ -144,6 +146,7 @@ class Writer:
     ) -> dict[str, Any]:
         validator = Validator(self._store, module, at)
         values = validator.values(item, creating=True)
+        values = obey(self._store, module, validator, values)
         validator.unique(values, "")
         row = self.new_row(module, values, API_USER)
         self._store.put(module, [row])
@@ -174,6 +177,7 @@ class Writer:
             })  # fmt: skip
         validator = Validator(self._store, module, at)
         values = validator.values(item, creating=False)
+        values = obey(self._store, module, validator, values, before["id"])
         validator.unique(values, before["id"])
         self.change(module, before, values, API_USER)
         after = self._store.get(module, before["id"])
