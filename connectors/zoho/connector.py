@@ -42,10 +42,11 @@ class ZohoConnector:
     def __init__(self, access: Access, retrier: Retrier | None = None) -> None:
         self.connection = access.connection
         self.meter = Meter()
-        self._client = Client(access, self.meter, retrier or Retrier())
+        retrier = retrier or Retrier()
+        self._client = Client(access, self.meter, retrier)
         self._describer = Describer(self._client)
         self._reader = Reader(self._client, self._describer)
-        self._writer = Writer(self._client, self._describer)
+        self._writer = Writer(self._client, self._describer, retrier)
 
     def check(self) -> Account:
         """Prove the credentials and say whose account this is."""

@@ -20,10 +20,12 @@ from connectors.errors import (
     Gone,
     Invalid,
     ItemError,
+    Locked,
     Refused,
     Stop,
     Wait,
 )
+from connectors.transport import Retrier
 from connectors.zoho import errors
 from connectors.zoho.client import Answer, Client, dump
 from connectors.zoho.describe import Describer
@@ -38,9 +40,10 @@ _Batch = list[int]
 class Writer:
     """The writing calls of one account."""
 
-    def __init__(self, client: Client, describer: Describer) -> None:
+    def __init__(self, client: Client, describer: Describer, retrier: Retrier) -> None:
         self._client = client
         self._describer = describer
+        self._retrier = retrier
 
     def push(self, object: str, writes: Sequence[Write]) -> list[WriteResult]:
         """See `connectors.base.Connector.push`."""
@@ -51,7 +54,7 @@ class Writer:
         for batch in _batches(writes, items):
             if failed is None:
                 try:
-                    self._send(object, writes, items, batch, results)
+                    self._deliver(object, writes, items, batch, results)
                     sent = True
                     continue
                 except (Stop, Wait, Bug) as error:
@@ -133,6 +136,38 @@ class Writer:
         return item
 
     # -- batches ---------------------------------------------------------------------
+
+    def _deliver(
+        self,
+        object: str,
+        writes: Sequence[Write],
+        items: Mapping[int, dict[str, Any]],
+        batch: _Batch,
+        results: dict[int, WriteResult],
+    ) -> None:
+        """Send a batch; records that somebody else holds are tried again by themselves."""
+
+        def attempt() -> ConnectorError | None:
+            waiting = [
+                at for at in batch if at not in results or isinstance(results[at].error, Locked)
+            ]
+            try:
+                self._send(object, writes, items, waiting, results)
+            except Wait as error:
+                # The client has been patient with it already.
+                return error
+            for at in waiting:
+                refused = results[at].error
+                if isinstance(refused, Locked):
+                    raise refused
+            return None
+
+        try:
+            met = self._retrier.call(attempt)
+        except Locked:
+            return
+        if met is not None:
+            raise met
 
     def _send(
         self,

@@ -257,18 +257,19 @@ def test_whatever_users_do_is_followed(rig: Rig, seed: int) -> None:
     assert mirror.rows == rig.truth(thing)
 
 
-def test_the_rest_of_a_stopped_pull_is_current(rig: Rig, many: int) -> None:
+def test_the_rest_of_a_stopped_pull_is_current(rig: Rig) -> None:
     """A pull of changes is cut after its first page; edits happen; it goes on by the cursor."""
     thing = rig.words.company
-    made = rig.fill(thing, many, at=OLD)
+    rig.fill(thing, 3, at=OLD)
     mirror = Mirror(thing).take(rig.pages(thing))
     rig.clock.advance(600)
-    for id in made:
-        rig.edit(thing, id, {thing.title: "second"})
+    made = rig.fill(thing, rig.words.crowd)
     rig.settle()
     mirror.take([next(rig.connector.pull(thing.object, [thing.title], mirror.cursor))])
     rig.clock.advance(600)
-    rig.edit(thing, made[0], {thing.title: "third"})
+    rig.edit(thing, made[0], {thing.title: "read already, edited"})
+    rig.edit(thing, made[-2], {thing.title: "edited before it was read"})
+    rig.remove(thing, made[1])
     rig.remove(thing, made[-1])
     rig.settle()
     for _ in ("this pull", "or the next"):
