@@ -119,7 +119,9 @@ def errors() -> Console:
 
 def print_json(body: Any) -> None:
     """One JSON object on one line of stdout. Decimals are numbers with all their digits."""
-    sys.stdout.write(orjson.dumps(body, default=_plain).decode() + "\n")
+    sys.stdout.write(
+        orjson.dumps(body, default=_plain, option=orjson.OPT_NON_STR_KEYS).decode() + "\n"
+    )
     sys.stdout.flush()
 
 
