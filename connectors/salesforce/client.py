@@ -14,7 +14,7 @@ from simple_salesforce import Salesforce
 from simple_salesforce.exceptions import SalesforceAuthenticationFailed, SalesforceError
 
 from connectors.base import Access
-from connectors.errors import AuthenticationFailed, Unavailable
+from connectors.errors import AuthenticationFailed, ConnectorError, Throttled, Unavailable
 from connectors.salesforce.auth import Login
 from connectors.salesforce.errors import translate
 from connectors.salesforce.values import dumps
@@ -61,6 +61,7 @@ class Client:
         """Salesforce's own clock when the last answered call was sent, to the second below."""
         self.usage: tuple[int, int] | None = None
         """Calls used and allowed today, from the last reply that said."""
+        self._retry_after = ""
 
     def _note(self, response: requests.Response, *args: Any, **rest: Any) -> None:
         try:
@@ -69,6 +70,7 @@ class Client:
         except (KeyError, ValueError):
             # A proxy took the date out; the clock read last serves on.
             pass
+        self._retry_after = response.headers.get("Retry-After", "")
         used = re.search(r"api-usage=(\d+)/(\d+)", response.headers.get("Sforce-Limit-Info", ""))
         if used:
             self.usage = int(used[1]), int(used[2])
@@ -117,7 +119,13 @@ class Client:
                 status=401,
             )
         except (SalesforceError, requests.RequestException) as error:
-            raise translate(error, self.connection) from error
+            raise self._timed(translate(error, self.connection)) from error
+
+    def _timed(self, error: ConnectorError) -> ConnectorError:
+        """The error with the pause its reply asked for: the SDK drops the headers."""
+        if isinstance(error, Throttled) and self._retry_after.isdecimal():
+            error.retry_after = float(self._retry_after)
+        return error
 
     def _patiently(self, function: Callable[[Salesforce], T], retry: bool = True) -> T:
         if retry:
