@@ -91,8 +91,10 @@ class Writer:
                     repeat=action != "create",
                 )
             except ItemError as error:
-                if len(part) == 1:
-                    part[0].error = error
+                if len(part) == 1 or isinstance(error, Locked):
+                    # A lock holds for all of them, and was waited for already.
+                    for item in part:
+                        item.error = error
                 else:
                     half = len(part) // 2
                     waiting[:0] = [part[:half], part[half:]]
