@@ -96,7 +96,8 @@ CHANGES: Mapping[str, Callable[[str, Mapping[str, Any]], str]] = {
 
 @dataclass(frozen=True, slots=True)
 class Fault:
-    """An order. Requests are chosen by all of `method`, `path`, `object` and `writes`.
+    """An order. Requests are chosen by all of `method`, `path`, `writes` and, for a ``wire``
+    kind, `object`.
 
     Attributes:
         vendor: whose sandbox.
@@ -104,7 +105,7 @@ class Fault:
         method: HTTP method; '' for any.
         path: regular expression searched in the request's path; '' for every call but
             sign-ins.
-        object: native object the request (or the written record) is about; '' for any.
+        object: native object the request or the record is about; '' for any.
         writes: only requests that create, change, link or delete records.
         times: how many requests (for a ``record`` kind: writes) it strikes; None until cleared.
         skip: how many fitting ones pass before the first is struck.
@@ -203,7 +204,9 @@ class Fault:
             chosen = re.search(self.path, request.path) is not None
         else:
             chosen = _SIGN_IN.search(request.path) is None
-        return chosen and (not self.object or _names(request, self.object))
+        # A user's record need not be what the request is about.
+        anything = not self.object or KINDS[self.kind].place == "person"
+        return chosen and (anything or _names(request, self.object))
 
 
 def _is_number(value: object) -> bool:

@@ -53,22 +53,25 @@ class Rest:
         Raises:
             Refusal: REQUEST_LIMIT_EXCEEDED.
         """
-        today = self._store.now()[:10]
-        if today != self._day:
-            self._day, self.used = today, 0
+        self._begin()
         if self.used >= self.calls:
             raise Refusal("REQUEST_LIMIT_EXCEEDED", "TotalRequests Limit exceeded.", 403)
         self.used += 1
 
+    def _begin(self) -> None:
+        today = self._store.now()[:10]
+        if today != self._day:
+            self._day, self.used = today, 0
+
     def leave(self, calls: int) -> Callable[[], None]:
         """Let that many calls be left today; returns what gives the others back."""
-        before = self._day, self.used
-        self._day, self.used = self._store.now()[:10], max(0, self.calls - calls)
-        spent = self.used
+        self._begin()
+        before, day = self.used, self._day
+        spent = self.used = max(0, self.calls - calls)
 
         def back() -> None:
-            if self._day == before[0]:
-                self.used = before[1] + self.used - spent
+            if self._day == day:
+                self.used = before + self.used - spent
 
         return back
 
