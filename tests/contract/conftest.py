@@ -8,7 +8,8 @@ import pytest
 
 from connectors.sandbox.server import Server
 from connectors.transport import Retrier
-from tests.contract.rig import SETUPS, Rig
+from tests.contract.rig import Rig
+from tests.contract.words import SETUPS
 
 
 @pytest.fixture(scope="session")

@@ -1,6 +1,6 @@
-"""A vendor's sandbox and a connector to it, and the few native names the suite needs.
+"""A vendor's sandbox and a connector to it.
 
-The suite speaks of companies, contacts, deals and tickets; `WORDS` says what each vendor
+The suite speaks of companies, contacts, deals and tickets; `words.py` says what each vendor
 calls them. What a vendor cannot do is read from its connector's `capabilities` and
 `describe`, never from its name.
 """
@@ -10,7 +10,7 @@ from __future__ import annotations
 import importlib
 import json
 import re
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from decimal import Decimal
@@ -21,161 +21,13 @@ import connectors
 from connectors.base import Access, Connector, FieldInfo, Page, Record, Value, Write, WriteResult
 from connectors.sandbox.faults import Fault
 from connectors.sandbox.server import Call, Clock, Log, Server
+from tests.contract.words import WORDS, Setup, Thing
 
 #: The sandboxes' clocks stand here until a test moves them.
 START = datetime.now(UTC).replace(microsecond=0)
 
 #: Long before `START`: for records nobody touched lately.
 OLD = "2024-05-06T07:08:09+00:00"
-
-
-@dataclass(frozen=True, slots=True)
-class Thing:
-    """One native object: its name, the text field that titles it, the least row it takes."""
-
-    object: str
-    title: str
-    least: Mapping[str, Any] = field(default_factory=dict)
-
-    def row(self, title: str, **more: Any) -> dict[str, Any]:
-        """The smallest valid row with that title."""
-        return {**self.least, self.title: title, **more}
-
-
-@dataclass(frozen=True, slots=True)
-class Words:
-    """A vendor's native names for what the suite writes and reads."""
-
-    company: Thing
-    contact: Thing
-    deal: Thing
-    ticket: Thing
-    external: str
-    """Name of the external-id field."""
-    token_path: str
-    """Regular expression of the path where access tokens are asked for."""
-    # company
-    text: str
-    money: str
-    whole: str
-    # contact
-    email: str
-    date: str
-    options: str
-    flag: str
-    employer: str
-    # deal
-    stage: str
-    amount: str
-    close: str
-    deal_company: str
-    deal_contacts: str
-    # users
-    user: Callable[[str, str, bool], Mapping[str, Any]]
-    """(name, email, active) -> row of the users' object."""
-    users: str
-    crowd: int = 2060
-    """Some more records than one page of changes holds."""
-
-    @property
-    def things(self) -> tuple[Thing, ...]:
-        """All four objects."""
-        return (self.company, self.contact, self.deal, self.ticket)
-
-
-WORDS: dict[str, Words] = {
-    "salesforce": Words(
-        company=Thing("Account", "Name"),
-        contact=Thing("Contact", "LastName"),
-        deal=Thing(
-            "Opportunity", "Name", {"StageName": "Prospecting", "CloseDate": "2026-03-31"}
-        ),
-        ticket=Thing("Case", "Subject", {"Status": "New"}),
-        external="Concord_Id__c",
-        token_path=r"/services/(oauth2/token|Soap/u/.*)",
-        text="Description", money="AnnualRevenue", whole="NumberOfEmployees",
-        email="Email", date="Birthdate", options="Interests__c", flag="HasOptedOutOfEmail",
-        employer="AccountId",
-        stage="StageName", amount="Amount", close="CloseDate",
-        deal_company="AccountId", deal_contacts="OpportunityContactRoles",
-        user=lambda name, email, on: {"Name": name, "Email": email, "IsActive": on},
-        users="User",
-    ),
-    "hubspot": Words(
-        company=Thing("companies", "name"),
-        contact=Thing("contacts", "lastname"),
-        deal=Thing(
-            "deals", "dealname", {"pipeline": "default", "dealstage": "appointmentscheduled"}
-        ),
-        ticket=Thing("tickets", "subject", {"hs_pipeline": "0", "hs_pipeline_stage": "1"}),
-        external="concord_id",
-        token_path=r"/oauth/.*token",
-        text="description", money="annualrevenue", whole="numberofemployees",
-        email="email", date="birth_date", options="interests", flag="email_opt_out",
-        employer="associations.companies",
-        stage="dealstage", amount="amount", close="closedate",
-        deal_company="associations.companies", deal_contacts="associations.contacts",
-        user=lambda name, email, on: {
-            "firstName": name.partition(" ")[0],
-            "lastName": name.partition(" ")[2],
-            "email": email,
-            "archived": not on,
-        },
-        users="owners",
-        crowd=260,
-    ),
-    "zoho": Words(
-        company=Thing("Accounts", "Account_Name"),
-        contact=Thing("Contacts", "Last_Name"),
-        deal=Thing(
-            "Deals", "Deal_Name", {"Pipeline": "Standard (Standard)", "Stage": "Qualification"}
-        ),
-        ticket=Thing("Cases", "Subject", {"Status": "New", "Case_Origin": "Email"}),
-        external="Concord_Id",
-        token_path=r"/oauth/v2/token",
-        text="Description", money="Annual_Revenue", whole="Employees",
-        email="Email", date="Date_of_Birth", options="Interests", flag="Email_Opt_Out",
-        employer="Account_Name",
-        stage="Stage", amount="Amount", close="Closing_Date",
-        deal_company="Account_Name", deal_contacts="Contact_Name",
-        user=lambda name, email, on: {
-            "full_name": name,
-            "email": email,
-            "status": "active" if on else "inactive",
-        },
-        users="users",
-    ),
-}  # fmt: skip
-
-
-@dataclass(frozen=True, slots=True)
-class Setup:
-    """One way of connecting to a vendor."""
-
-    vendor: str
-    credentials: str = "credentials"
-    """Name of the sandbox's method that gives the `auth` block."""
-    options: Mapping[str, str] = field(default_factory=dict)
-    sandbox: Mapping[str, Any] = field(default_factory=dict)
-    """Further arguments of the sandbox."""
-    modules: tuple[str, ...] = ()
-    """The test modules that run on it; all of them if empty."""
-
-
-SETUPS: dict[str, Setup] = {
-    "salesforce": Setup("salesforce", sandbox={"token_lifetime": 7200.0}),
-    "salesforce-password": Setup(
-        "salesforce",
-        "password_credentials",
-        sandbox={"token_lifetime": 7200.0},
-        modules=("test_account", "test_trouble"),
-    ),
-    "hubspot": Setup("hubspot"),
-    "hubspot-dated": Setup(
-        "hubspot", "oauth_credentials", {"api_version": "2026-09", "history": "true"}
-    ),
-    "zoho": Setup("zoho"),
-}
 
 
 class Rig:

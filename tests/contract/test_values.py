@@ -9,7 +9,8 @@ from decimal import Decimal
 import pytest
 
 from connectors.base import NativeType, Value, Write
-from tests.contract.rig import OLD, Rig, Thing, flag, instant, number, options
+from tests.contract.rig import OLD, Rig, flag, instant, number, options
+from tests.contract.words import Thing
 
 TEXTS = [
     "Plain",
