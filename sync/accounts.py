@@ -9,6 +9,7 @@ from datetime import datetime
 from pathlib import Path
 
 import sqlalchemy as sa
+from sqlalchemy.engine import Engine
 
 from connectors import connect
 from connectors.base import Account, Connector
@@ -23,6 +24,7 @@ from sync.kpis import Target as KpiTarget
 from sync.settings import SYNCED, Settings, SettingsError, access
 from sync.store import books, queues, tables
 from sync.store.database import Session
+from sync.store.tokens import StoreKeeper
 
 #: How the advice begins that `provision` makes good.
 UNPREPARED = "`concord connect` adds the field for the hub's own id to"
@@ -94,8 +96,10 @@ def documents(settings: Settings, base: Path, connection: str) -> dict[str, Docu
         raise SettingsError([f"connections.{connection}: {error}"]) from error
 
 
-def check_all(settings: Settings, base: Path) -> list[Checked]:
+def check_all(settings: Settings, base: Path, engine: Engine) -> list[Checked]:
     """Ask every configured account who it is, and hold its mappings against it.
+
+    Access tokens are kept in the store behind `engine`.
 
     Raises:
         sync.settings.SettingsError: a secret is missing.
@@ -105,7 +109,7 @@ def check_all(settings: Settings, base: Path) -> list[Checked]:
     for name in settings.connections:
         checked = Checked(name, settings.connections[name].vendor)
         checked.documents = documents(settings, base, name)
-        with _Opened(settings, name, base) as connector:
+        with _Opened(settings, name, base, engine) as connector:
             _check(connector, checked)
         found.append(checked)
     return found
@@ -164,14 +168,16 @@ def unprepared(session: Session, settings: Settings) -> dict[str, list[str]]:
     return found
 
 
-def findings(settings: Settings, base: Path, connection: str, document: Document) -> list[Finding]:
+def findings(
+    settings: Settings, base: Path, connection: str, document: Document, engine: Engine
+) -> list[Finding]:
     """One mapping held against the account as it is now.
 
     Raises:
         connectors.errors.ConnectorError: the account does not answer.
         sync.settings.SettingsError: a secret is missing.
     """
-    with _Opened(settings, connection, base) as connector:
+    with _Opened(settings, connection, base, engine) as connector:
         return check(document, connector.describe(document.native))
 
 
@@ -180,12 +186,13 @@ def connect_all(settings: Settings, base: Path, session: Session, now: datetime)
 
     Raises: as `check_all`.
     """
-    found = check_all(settings, base)
+    found = check_all(settings, base, session.engine)
     known = books.accounts(session)
+    session.commit()
     for checked in found:
         if checked.account is None:
             continue
-        provision(settings, base, checked)
+        provision(settings, base, checked, session.engine)
         before = known[checked.connection]["provisioned"] if checked.connection in known else {}
         for object in checked.provisioned.keys() - before.keys():
             # What could not be created there so far is planned again.
@@ -198,14 +205,14 @@ def connect_all(settings: Settings, base: Path, session: Session, now: datetime)
     return found
 
 
-def provision(settings: Settings, base: Path, checked: Checked) -> None:
+def provision(settings: Settings, base: Path, checked: Checked, engine: Engine) -> None:
     """Add the external-id fields an account lacks, and note what was added.
 
     Raises:
         sync.settings.SettingsError: a secret is missing.
     """
     checked.advice = [line for line in checked.advice if not line.startswith(UNPREPARED)]
-    with _Opened(settings, checked.connection, base) as connector:
+    with _Opened(settings, checked.connection, base, engine) as connector:
         for object, document in checked.documents.items():
             if not document.external_id:
                 continue
@@ -227,14 +234,16 @@ def _told(error: ConnectorError) -> str:
 
 
 class _Opened:
-    """A connector that is closed at the end."""
+    """A connector that is closed at the end, and whose access tokens are kept in the store."""
 
-    def __init__(self, settings: Settings, name: str, base: Path) -> None:
-        vendor = settings.connections[name].vendor
-        self._connector = connect(vendor, access(settings, name, base))
+    def __init__(self, settings: Settings, name: str, base: Path, engine: Engine) -> None:
+        self._keeper = StoreKeeper(engine, name)
+        chosen = access(settings, name, base, keeper=self._keeper)
+        self._connector = connect(settings.connections[name].vendor, chosen)
 
     def __enter__(self) -> Connector:
         return self._connector
 
     def __exit__(self, *_: object) -> None:
         self._connector.close()
+        self._keeper.flush()

@@ -53,7 +53,7 @@ def check(context: typer.Context, as_json: AsJson = False) -> None:
     is held against the fields that the account has. Exits with 1 when something is wrong.
     """
     hub = of(context)
-    checked = check_all(hub.settings, hub.base)
+    checked = check_all(hub.settings, hub.base, hub.engine)
     _tell(hub, checked, as_json)
 
 

@@ -71,7 +71,7 @@ def check(context: typer.Context, connection: Chosen = None, as_json: AsJson = F
         held = documents(hub.settings, hub.base, name)
         for object, document in held.items():
             samples = round_trip(document, _context(hub, name))
-            live = findings(hub.settings, hub.base, name, document)
+            live = findings(hub.settings, hub.base, name, document, hub.engine)
             told += [(name, object, finding) for finding in (*live, *samples)]
     wrong = any(finding.severity is Severity.ERROR for _, _, finding in told)
     if as_json:
