@@ -22,6 +22,7 @@ from enum import StrEnum
 from typing import Literal, Protocol
 
 from connectors.errors import ConnectorError, ItemError
+from connectors.tokens import TokenKeeper
 from connectors.transport import Meter
 
 #: What a native field can hold. Numbers that carry a fraction are always `Decimal`.
@@ -214,7 +215,7 @@ class Stage:
 
 @dataclass(frozen=True, slots=True)
 class Pipeline:
-    """A sales or ticket pipeline; `id` is what the pipeline field holds ('' where there is none)."""
+    """A sales or ticket pipeline; `id` is what the pipeline field holds, '' if there is none."""
 
     id: str
     label: str
@@ -261,6 +262,7 @@ class Access:
         auth: the `auth` block of settings.yaml with secrets resolved.
         sandbox: the address is one of our sandboxes on this machine.
         options: vendor-specific settings, e.g. ``api_version``.
+        keeper: keeps access tokens from one process to the next; None keeps none.
     """
 
     connection: str
@@ -268,6 +270,7 @@ class Access:
     auth: Mapping[str, str] = field(default_factory=dict)
     sandbox: bool = False
     options: Mapping[str, str] = field(default_factory=dict)
+    keeper: TokenKeeper | None = None
 
 
 class Connector(Protocol):

@@ -75,7 +75,7 @@ class Retrier:
     ) -> None:
         self.policy = policy or RetryPolicy()
         self._sleep = sleep
-        self._random = random.Random()
+        self._random = random.Random()  # noqa: S311 (jitter is no secret)
 
     def _pause(self, state: tenacity.RetryCallState) -> float:
         error = state.outcome.exception() if state.outcome else None
@@ -188,7 +188,9 @@ _SECRETS = re.compile(
     r"(?:access_token|refresh_token|client_secret|password|assertion|code|sid|token|secret)"
     r"[\"']?\s*[=:]\s*[\"']?)([^\s\"'&,;<>}]+)"
 )
-_TOKENS = re.compile(r"\b(pat-[a-z0-9]+-[A-Za-z0-9-]+|1000\.[0-9a-f]{8,}\.[0-9a-f]+|00D\w{12,15}![\w.]+)")
+_TOKENS = re.compile(
+    r"\b(pat-[a-z0-9]+-[A-Za-z0-9-]+|1000\.[0-9a-f]{8,}\.[0-9a-f]+|00D\w{12,15}![\w.]+)"
+)
 
 
 def redact(text: str) -> str:

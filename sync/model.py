@@ -14,7 +14,6 @@ from typing import Any, Literal, NamedTuple
 
 from mapping.schema import Fields, FieldValue
 
-
 #: Before every change a vendor can tell of.
 NEVER = datetime(1970, 1, 1, tzinfo=UTC)
 

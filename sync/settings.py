@@ -20,6 +20,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationErr
 
 from connectors import VENDORS
 from connectors.base import Access
+from connectors.tokens import TokenKeeper
 from connectors.transport import is_loopback
 from mapping.schema import OBJECTS, Policy
 
@@ -409,9 +410,13 @@ def resolve(text: str, base: Path, environment: Mapping[str, str] | None = None)
 
 
 def access(
-    settings: Settings, name: str, base: Path, environment: Mapping[str, str] | None = None
+    settings: Settings,
+    name: str,
+    base: Path,
+    environment: Mapping[str, str] | None = None,
+    keeper: TokenKeeper | None = None,
 ) -> Access:
-    """How to reach a connection, secrets resolved.
+    """How to reach a connection, secrets resolved; `keeper` keeps its access tokens.
 
     Raises:
         SettingsError: a reference cannot be resolved.
@@ -424,4 +429,5 @@ def access(
         auth={k: resolve(v, base, environment) for k, v in connection.auth.items()},
         sandbox=connection.sandbox,
         options=connection.options,
+        keeper=keeper,
     )

@@ -28,6 +28,7 @@ from connectors.errors import (
 )
 from connectors.hubspot import errors
 from connectors.hubspot.versions import HOST
+from connectors.tokens import Tokens
 from connectors.transport import TIMEOUT, Meter, Retrier, require_safe
 
 #: What an `auth` block must hold, by its kind.
@@ -80,6 +81,7 @@ class Wire:
             if self.kind == "oauth"
             else None
         )
+        self._kept = Tokens(access.keeper, access.auth)
         if self.kind == "private_app":
             self._client.configuration.access_token = self._auth["access_token"]
 
@@ -151,7 +153,7 @@ class Wire:
     def _authorised(self, method: str, path: str, *rest: Any) -> Reply:
         if not self._tokens:
             return self._send(method, path, *rest)
-        if not self.token:
+        if not self.token and not self._recall():
             self._renew()
             return self._send(method, path, *rest)
         try:
@@ -161,6 +163,14 @@ class Wire:
                 raise
         self._renew()
         return self._send(method, path, *rest)
+
+    def _recall(self) -> bool:
+        """Take up the tokens an earlier process kept; whether there were any."""
+        kept = self._kept.load()
+        if kept:
+            self._client.configuration.access_token = kept["access_token"]
+            self._auth["refresh_token"] = kept["refresh_token"]
+        return bool(kept)
 
     def _renew(self) -> None:
         """A new access token; HubSpot may rotate the refresh token with it."""
@@ -193,6 +203,7 @@ class Wire:
         self._auth["refresh_token"] = str(
             granted.get("refresh_token") or self._auth["refresh_token"]
         )
+        self._kept.save({"access_token": self.token, "refresh_token": self._auth["refresh_token"]})
 
     def _send(
         self,

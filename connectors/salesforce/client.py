@@ -18,6 +18,7 @@ from connectors.errors import AuthenticationFailed, ConnectorError, Throttled, U
 from connectors.salesforce.auth import Login
 from connectors.salesforce.errors import translate
 from connectors.salesforce.values import dumps
+from connectors.tokens import Tokens
 from connectors.transport import Meter, Retrier, session
 
 T = TypeVar("T")
@@ -56,7 +57,10 @@ class Client:
         self._session = session(meter, sandbox_url=access.url if access.sandbox else "")
         self._session.hooks["response"].append(self._note)
         self._login = Login(access, self._session, self.version)
+        self._kept = Tokens(access.keeper, access.auth)
         self._salesforce: Salesforce | None = None
+        self._refused = False
+        """A session has ended: what is kept is it, or older."""
         self.asked_at: datetime | None = None
         """Salesforce's own clock when the last answered call was sent, to the second below."""
         self.usage: tuple[int, int] | None = None
@@ -77,7 +81,12 @@ class Client:
 
     def _signed_in(self) -> Salesforce:
         if self._salesforce is None:
-            token, instance = self._login.open()
+            kept = {} if self._refused else self._kept.load()
+            if kept:
+                token, instance = kept["session_id"], kept["instance"]
+            else:
+                token, instance = self._login.open()
+                self._kept.save({"session_id": token, "instance": instance})
             # Given a session id, the SDK has nothing to log in with, and so cannot fall into
             # its endless refresh on a 401 (its issue 804); `_once` refreshes instead.
             made = Salesforce(
@@ -102,7 +111,7 @@ class Client:
             except SalesforceError as error:
                 if error.status != 401:
                     raise
-                self._salesforce = None
+                self._salesforce, self._refused = None, True
             salesforce = self._signed_in()
             try:
                 return function(salesforce)

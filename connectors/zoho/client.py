@@ -116,7 +116,7 @@ class Client:
         self._url = str(place.url)
         self._retrier = retrier
         self._session = session(meter, self._url if access.sandbox else "")
-        self._tokens = Tokens(self.connection, place, access.auth, self._post_form)
+        self._tokens = Tokens(self.connection, place, access.auth, self._post_form, access.keeper)
         self.credits_left: int | None = None
 
     def close(self) -> None:

@@ -28,6 +28,7 @@ from zcrmsdk.src.com.zoho.crm.api.exception import SDKException
 from zcrmsdk.src.com.zoho.crm.api.initializer import Initializer
 from zcrmsdk.src.com.zoho.crm.api.user_signature import UserSignature
 
+from connectors import tokens as sealed
 from connectors.zoho import errors
 
 #: The data centres zcrmsdk knows, by the end of Zoho's domain there.
@@ -78,7 +79,12 @@ class MemoryStore(TokenStore):  # type: ignore[misc]  # the SDK is untyped
         with self._lock:
             found = self._held.get(token.key)
         if found is None:
-            return None
+            kept = token.kept.load()
+            if not kept or kept["access_token"] == token.refused:
+                return None
+            found = kept["access_token"], kept["expires_in"]
+            with self._lock:
+                self._held[token.key] = found
         token.access_token, token.expires_in = found
         return token
 
@@ -86,9 +92,13 @@ class MemoryStore(TokenStore):  # type: ignore[misc]  # the SDK is untyped
         """Hold the access token that `token` was given."""
         with self._lock:
             self._held[token.key] = (token.access_token, token.expires_in)
+        token.kept.save(
+            {"access_token": str(token.access_token), "expires_in": str(token.expires_in)}
+        )
 
     def delete_token(self, token: Token) -> None:
         """Forget the access token, unless another has taken its place meanwhile."""
+        token.refused = token.access_token
         with self._lock:
             if self._held.get(token.key, ("",))[0] == token.access_token:
                 self._held.pop(token.key, None)
@@ -112,13 +122,22 @@ class Token(OAuthToken):  # type: ignore[misc]  # the SDK is untyped
 
     access_token: str
     expires_in: str
+    refused: str = ""
+    """The access token that Zoho no longer takes; one that is kept may be it."""
 
     def __init__(
-        self, client_id: str, client_secret: str, refresh_token: str, accounts_url: str, post: Post
+        self,
+        client_id: str,
+        client_secret: str,
+        refresh_token: str,
+        accounts_url: str,
+        post: Post,
+        kept: sealed.Tokens,
     ) -> None:
         super().__init__(client_id, client_secret, refresh_token, TokenType.REFRESH)
         secret = "\0".join((accounts_url, client_id, client_secret, refresh_token))
         self.key = hashlib.sha256(secret.encode()).hexdigest()
+        self.kept = kept
         self._accounts_url = accounts_url
         self._post = post
 
@@ -151,6 +170,7 @@ class Tokens:
         place: DataCenter.Environment,
         auth: Mapping[str, str],
         post: Post,
+        keeper: sealed.TokenKeeper | None = None,
     ) -> None:
         self._connection = connection
         self._place = place
@@ -158,7 +178,7 @@ class Tokens:
         try:
             self._token = Token(
                 auth["client_id"], auth["client_secret"], auth["refresh_token"],
-                place.accounts_url, post,
+                place.accounts_url, post, sealed.Tokens(keeper, auth),
             )  # fmt: skip
         except SDKException as error:
             raise errors.of_sdk(connection, error) from error

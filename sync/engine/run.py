@@ -12,13 +12,13 @@ from typing import Any
 
 from sqlalchemy.engine import Engine
 
-from connectors.errors import Stop
+from connectors.errors import ConnectorError, Stop
 from mapping.schema import OBJECTS
 from sync.engine.decide import decide
 from sync.engine.pull import pull
 from sync.engine.push import push
 from sync.engine.report import Progress, Report, Silent
-from sync.engine.wiring import Wiring, open_connections
+from sync.engine.wiring import Connected, Wiring, open_connections
 from sync.settings import SYNCED, Settings
 from sync.store import books, queues
 from sync.store.database import Session
@@ -68,17 +68,30 @@ def run(engine: Engine, settings: Settings, base: Path, options: Options | None 
         books.take_lease(books_only, LEASE, options.clock(), seconds)
         books_only.commit()
     session = Session(engine, dry=options.dry)
+    connections: dict[str, Connected] = {}
     try:
-        return _run(session, settings, base, options, started)
+        with store_session(engine) as books_only:
+            connections, failed = open_connections(
+                settings, base, books_only, options.clock(), options.connections
+            )
+        return _run(session, settings, connections, failed, options, started)
     finally:
         session.close()
+        for connected in connections.values():
+            connected.connector.close()
+            connected.keeper.flush()
         with store_session(engine) as books_only:
             books.release_lease(books_only, LEASE)
             books_only.commit()
 
 
 def _run(
-    session: Session, settings: Settings, base: Path, options: Options, started: float
+    session: Session,
+    settings: Settings,
+    connections: dict[str, Connected],
+    failed: dict[str, ConnectorError],
+    options: Options,
+    started: float,
 ) -> Report:
     kind = "dry run" if options.dry else "apply" if options.only is not None else "reconcile"
     if options.full:
@@ -86,9 +99,6 @@ def _run(
     number = books.start_run(session, kind, options.clock())
     session.commit()
     report = Report(run=number, kind=kind)
-    connections, failed = open_connections(
-        settings, base, session, options.clock(), options.connections
-    )
     wiring = Wiring(
         settings=settings,
         session=session,
@@ -110,8 +120,6 @@ def _run(
         raise
     finally:
         report.seconds = time.monotonic() - started
-        for connected in connections.values():
-            connected.connector.close()
         books.finish_run(session, number, report.status, report.as_json(), options.clock())
         session.commit()
     return report

@@ -24,6 +24,7 @@ from sync.engine.report import Progress, Report, Silent
 from sync.settings import Settings, access
 from sync.store import books
 from sync.store.database import Session
+from sync.store.tokens import StoreKeeper
 
 
 @dataclass(slots=True)
@@ -37,6 +38,7 @@ class Connected:
     provisioned: frozenset[str]
     """Objects whose external-id field is in place."""
     translators: Mapping[str, Translator]
+    keeper: StoreKeeper
 
     def takes_part(self, object: str) -> bool:
         """Whether the connection has a mapping for the object."""
@@ -152,7 +154,8 @@ def open_connections(
     for name, chosen in settings.connections.items():
         if only and name not in only:
             continue
-        connector = connect(chosen.vendor, access(settings, name, base))
+        keeper = StoreKeeper(session.engine, name)
+        connector = connect(chosen.vendor, access(settings, name, base, keeper=keeper))
         try:
             if name in known:
                 account = account_from(known[name]["body"])
@@ -174,6 +177,7 @@ def open_connections(
             account=account,
             provisioned=frozenset(provisioned),
             translators=translators(settings, name, account, base),
+            keeper=keeper,
         )
     return opened, failed
 

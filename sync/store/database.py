@@ -18,6 +18,9 @@ from sync.store.views import create_views
 
 T = TypeVar("T")
 
+#: Seconds a writer waits for another to finish.
+PATIENCE = 60.0
+
 #: Most bound values in one IN list; both databases take more, but plans get worse.
 CHUNK = 400
 
@@ -76,10 +79,19 @@ class Session:
     All of a run's reads and writes go through it, from one thread.
     """
 
-    def __init__(self, engine: Engine, dry: bool = False) -> None:
+    def __init__(self, engine: Engine, dry: bool = False, patience: float = PATIENCE) -> None:
         self.engine = engine
         self.dry = dry
         self._connection = engine.connect().execution_options(writes=True)
+        # `SET` outlives the session in a pooled connection, so everybody sets it.
+        milliseconds = int(patience * 1000)
+        if engine.dialect.name == "sqlite":
+            driver = self._connection.connection.driver_connection
+            assert driver is not None
+            driver.execute(f"PRAGMA busy_timeout = {milliseconds}")
+        else:
+            self._connection.exec_driver_sql(f"SET lock_timeout = {milliseconds}")
+            self._connection.commit()
 
     def execute(self, statement: Any, parameters: Any = None) -> sa.CursorResult[Any]:
         """Run one statement in the current transaction."""
@@ -120,9 +132,9 @@ class Session:
 
 
 @contextmanager
-def session(engine: Engine, dry: bool = False) -> Iterator[Session]:
+def session(engine: Engine, dry: bool = False, patience: float = PATIENCE) -> Iterator[Session]:
     """A `Session` that is closed at the end; commits are the caller's."""
-    made = Session(engine, dry)
+    made = Session(engine, dry, patience)
     try:
         yield made
     finally:

@@ -242,6 +242,13 @@ mapping_version = Table(
     Column("current", Boolean, nullable=False),
 )  # fmt: skip
 
+token = Table(
+    "token", metadata,
+    Column("connection", Text, primary_key=True),
+    Column("sealed", Text, nullable=False),
+    Column("saved_at", Instant, nullable=False),
+)  # fmt: skip
+
 exchange_rate = Table(
     "exchange_rate", metadata,
     Column("currency", Text, primary_key=True),

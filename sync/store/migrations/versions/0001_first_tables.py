@@ -342,6 +342,13 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("id"),
     )
     op.create_table(
+        "token",
+        sa.Column("connection", sa.Text(), nullable=False),
+        sa.Column("sealed", sa.Text(), nullable=False),
+        sa.Column("saved_at", Instant(), nullable=False),
+        sa.PrimaryKeyConstraint("connection"),
+    )
+    op.create_table(
         "tombstone",
         sa.Column("connection", sa.Text(), nullable=False),
         sa.Column("object", sa.Text(), nullable=False),

@@ -1,0 +1,196 @@
+"""`concord sync`, killed at random moments, ends where an undisturbed hub ends."""
+
+from __future__ import annotations
+
+import json
+import random
+import signal
+import subprocess
+import sys
+import time
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+import pytest
+import sqlalchemy as sa
+
+from connectors.sandbox.fleet import VENDORS, Fleet
+from mapping.document import catalog
+from mapping.schema import OBJECTS
+from sync.settings import SYNCED
+from sync.store import tables
+from sync.store.database import open_engine
+
+KILLS = 20
+#: Stamps, which depend on the moment of writing.
+TIMED = frozenset({"created_at", "closed_at"})
+CONCORD = [sys.executable, "-c", "from sync.cli import main; main()"]
+
+
+class Side:
+    """Three sandboxes and a hub of their own, run as a command."""
+
+    def __init__(self, folder: Path) -> None:
+        folder.mkdir()
+        self.fleet = Fleet(seed=11, contacts=30)
+        self.store = f"sqlite:///{folder / 'hub.db'}"
+        self.settings = folder / "settings.yaml"
+        places = self.fleet.describe()
+        connections = {
+            vendor: {"vendor": vendor, "sandbox": True, **places[vendor]} for vendor in VENDORS
+        }
+        objects = {
+            name: {"create_in": list(VENDORS), "limits": {"create": 9999, "update": 9999}}
+            for name in SYNCED
+        }
+        body = {
+            "hub": {"store": self.store, "region": "TH"},
+            "connections": connections,
+            "objects": objects,
+        }
+        self.settings.write_text(json.dumps(body), encoding="utf-8")
+        done = subprocess.run([*self.command("connect")], capture_output=True, check=False)
+        assert done.returncode == 0, done.stderr.decode()
+
+    def command(self, *words: str) -> list[str]:
+        return [*CONCORD, "--settings", str(self.settings), *words]
+
+    def calls(self) -> int:
+        """Requests the sandboxes have answered."""
+        return sum(len(server.log.calls) for server in self.fleet.servers.values())
+
+    def settle(self) -> None:
+        """Run until a run writes nothing, past the search index's lag."""
+        for _ in range(5):
+            self.fleet.clock.advance(120)
+            done = subprocess.run(self.command("sync", "--json"), capture_output=True, check=False)
+            assert done.returncode in (0, 1), done.stderr.decode()
+            if json.loads(done.stdout)["writes"] == 0:
+                return
+        raise AssertionError("still writing after five runs")
+
+    def killed(self, after: int) -> bool:
+        """Start a run and kill it once it has made `after` calls; whether it was still alive."""
+        before = self.calls()
+        process = subprocess.Popen(
+            self.command("sync", "--json"), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+        )
+        while process.poll() is None and self.calls() - before < after:
+            time.sleep(0.002)  # waits for the other process; there is no event to wait for
+        alive = process.poll() is None
+        process.send_signal(signal.SIGKILL)
+        process.wait()
+        return alive
+
+    def edit(self, number: int) -> None:
+        """What people do in one round: a new contact, a changed one, a changed deal."""
+        vendor = VENDORS[number % 3]
+        native = {"salesforce": "Contact", "hubspot": "contacts", "zoho": "Contacts"}[vendor]
+        fields = {doc: f.native for doc, f in catalog(vendor, "contact").fields.items()}
+        sandbox = self.fleet.servers[vendor].vendor
+        with sandbox.lock:
+            sandbox.load(
+                native,
+                [
+                    {
+                        fields["last_name"]: f"Newcomer {number}",
+                        fields["email"]: f"newcomer{number}@round.example",
+                    }
+                ],
+            )
+            known = [row for row in self.fleet.dataset.rows[vendor][native] if "id" in row]
+            sandbox.edit(native, known[number]["id"], {fields["job_title"]: f"Head of {number}"})
+
+    def accounts(self) -> dict[str, Counter[str]]:
+        """vendor.object -> its live records without ids and stamps, counted."""
+        keys: dict[str, str] = {}
+        rows: dict[str, list[tuple[str, dict[str, Any]]]] = {}
+        for vendor in VENDORS:
+            for name in SYNCED:
+                document = catalog(vendor, name)
+                natives = {
+                    field.native for common, field in document.fields.items() if common not in TIMED
+                }
+                for row in self.fleet.servers[vendor].vendor.state(document.native):
+                    keys[row["id"]] = row.get(document.external_id) or row["id"]
+                    if not row["deleted"]:
+                        kept = {native: row.get(native) for native in natives}
+                        rows.setdefault(f"{vendor}.{name}", []).append((row["id"], kept))
+        return {
+            place: Counter(
+                json.dumps([keys[id], _named(body, keys)], sort_keys=True, default=str)
+                for id, body in found
+            )
+            for place, found in rows.items()
+        }
+
+    def merged(self) -> dict[str, Counter[tuple[str, ...]]]:
+        """The hub's merged rows, without stamps of its own."""
+        engine = open_engine(self.store)
+        with engine.connect() as connection:
+            found = {
+                name: Counter(
+                    tuple(str(value) for value in row)
+                    for row in connection.execute(
+                        sa.select(
+                            tables.entity[name].c.entity_id,
+                            *(tables.entity[name].c[field] for field in OBJECTS[name].fields),
+                        )
+                    )
+                )
+                for name in SYNCED
+            }
+        engine.dispose()
+        return found
+
+    def close(self) -> None:
+        self.fleet.close()
+
+
+def _differences(one: dict[str, Counter[Any]], two: dict[str, Counter[Any]]) -> list[Any]:
+    """(place, what only the first has, what only the second has)"""
+    return [
+        (
+            place,
+            list((one[place] - two[place]).elements()),
+            list((two[place] - one[place]).elements()),
+        )
+        for place in sorted(one.keys() | two.keys())
+        if one.get(place) != two.get(place)
+    ]
+
+
+def _named(value: Any, keys: dict[str, str]) -> Any:
+    """A value with record ids replaced by what they stand for."""
+    if isinstance(value, dict):
+        return {name: _named(item, keys) for name, item in value.items()}
+    if isinstance(value, list | tuple):
+        return sorted(str(_named(item, keys)) for item in value)
+    return keys.get(value, value) if isinstance(value, str) else value
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(600)
+def test_killing_a_run_changes_nothing_in_the_end(tmp_path: Path) -> None:
+    chance = random.Random(2026)
+    undisturbed, disturbed = Side(tmp_path / "a"), Side(tmp_path / "b")
+    try:
+        undisturbed.settle()
+        hit = 0
+        for _ in range(KILLS // 2):  # during the first load, which needs about 70 calls
+            hit += disturbed.killed(chance.randrange(1, 45))
+        disturbed.settle()
+        for number in range(KILLS - KILLS // 2):  # during runs that carry edits
+            for side in (undisturbed, disturbed):
+                side.edit(number)
+                side.fleet.clock.advance(60)
+            hit += disturbed.killed(chance.randrange(1, 60))
+        undisturbed.settle()
+        disturbed.settle()
+        assert hit >= KILLS // 2, "most kills must find the run alive"
+        assert _differences(disturbed.accounts(), undisturbed.accounts()) == []
+        assert _differences(disturbed.merged(), undisturbed.merged()) == []
+    finally:
+        undisturbed.close()
+        disturbed.close()
