@@ -6,11 +6,13 @@ They are installed by npm into the user's cache once for each content of
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
 import os
 import shutil
 import subprocess
+import tempfile
 from pathlib import Path
 from typing import Any
 
@@ -36,20 +38,24 @@ def modules() -> Path:
     if npm is None or shutil.which("node") is None:
         pytest.skip("Node.js with npm is not installed")
     folder = _cache()
-    done = folder / "complete"
-    if not done.exists():
-        folder.mkdir(parents=True, exist_ok=True)
-        shutil.copy(HERE / "package.json", folder)
-        install = [npm, "install", "--no-audit", "--no-fund", "--ignore-scripts"]
-        try:
-            got = subprocess.run(
-                install, cwd=folder, capture_output=True, text=True, timeout=240, check=False
-            )
-        except subprocess.TimeoutExpired:
-            pytest.skip("npm did not install the clients within four minutes")
-        if got.returncode:
-            pytest.skip(f"npm could not install the clients: {got.stderr.strip()[-200:]}")
-        done.touch()
+    if not folder.exists():
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        # Installed aside and moved as a whole: no test run sees half of it.
+        with tempfile.TemporaryDirectory(dir=folder.parent) as aside:
+            made = Path(aside) / "made"
+            made.mkdir()
+            shutil.copy(HERE / "package.json", made)
+            install = [npm, "install", "--no-audit", "--no-fund", "--ignore-scripts"]
+            try:
+                got = subprocess.run(
+                    install, cwd=made, capture_output=True, text=True, timeout=240, check=False
+                )
+            except subprocess.TimeoutExpired:
+                pytest.skip("npm did not install the clients within four minutes")
+            if got.returncode:
+                pytest.skip(f"npm could not install the clients: {got.stderr.strip()[-200:]}")
+            with contextlib.suppress(OSError):  # another run was first
+                made.rename(folder)
     return folder
 
 
