@@ -340,6 +340,8 @@ def take_lease(session: Session, name: str, now: datetime, seconds: float = 300.
     Raises:
         LeaseHeld: somebody else has it.
     """
+    if session.engine.dialect.name == "postgresql":  # SQLite's writers come one by one anyway
+        session.execute(sa.text("LOCK TABLE lease IN SHARE ROW EXCLUSIVE MODE"))
     rows = session.rows(sa.select(tables.lease).where(tables.lease.c.name == name))
     mine = holder_name()
     if rows and rows[0].holder != mine and rows[0].until > now and not _is_dead(rows[0].holder):

@@ -1,0 +1,192 @@
+"""What a run must not do: go past its limits, believe an empty listing, write in a dry run."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+import sqlalchemy as sa
+
+from connectors.base import Page
+from sync.engine import run as run_module
+from sync.store import books, queues, tables
+from sync.store.database import session
+from tests.sync.engine.world import VENDORS, Known, World
+
+
+def add(world: World, vendor: str, count: int, start: int = 0) -> list[str]:
+    """New contacts, made just now."""
+    now = world.clock.now().isoformat()
+    return world.load(
+        vendor,
+        "contact",
+        *(
+            {"last_name": f"Person {n}", "email": f"p{n}@many.example", "modified_at": now}
+            for n in range(start, start + count)
+        ),
+    )
+
+
+def contents(world: World) -> dict[str, Any]:
+    """Every row of the store, by table."""
+    return {
+        name: sorted(map(repr, world.query(sa.select(table))))
+        for name, table in tables.metadata.tables.items()
+        if name != "lease"
+    }
+
+
+class TestDryRuns:
+    def test_it_stores_nothing_and_prints_what_the_next_run_does(
+        self, world: World, known: Known
+    ) -> None:
+        add(world, "hubspot", 2)
+        world.edit("zoho", "contact", known["contact"]["zoho"], job_title="Chief")
+        before = contents(world)
+        dry: list[Any] = []
+        assert world.written(lambda: dry.append(world.run(dry=True))) == {}
+        assert contents(world) == before
+        planned = dry[0].planned
+        assert len(planned) == 2 * 2 + 2
+        real = world.run()
+        assert real.writes == len(planned)
+        with session(world.engine) as store:
+            done = books.journal(store, run=real.run, actions=["create", "update", "archive"])
+
+        def told(kind: str, fields: Any, row: Any) -> tuple[Any, ...]:
+            return kind, row["connection"], row["object"], row["entity"], repr(fields)
+
+        assert sorted(told(e["action"], e["detail"]["fields"], e) for e in done) == sorted(
+            told(w["kind"], w["fields"], w) for w in planned
+        )
+
+    def test_apply_does_exactly_the_plan_once(self, world: World, known: Known) -> None:
+        add(world, "hubspot", 1)
+        planned = world.run(dry=True).planned
+        world.edit("zoho", "company", known["company"]["zoho"], name="Acme Tools Ltd")
+        shuffled = [dict(reversed(write.items())) for write in reversed(planned)]
+        report = world.run(only=shuffled)
+        assert report.refused == []
+        assert report.writes == len(planned)
+        assert set(world.values("company", known["company"], "name").values()) == {
+            "Acme Tools",
+            "Acme Tools Ltd",
+        }, "what is not in the plan is not written"
+        again = world.run(only=planned)
+        assert (again.writes, len(again.refused)) == (0, len(planned))
+        world.run()
+        assert set(world.values("company", known["company"], "name").values()) == {
+            "Acme Tools Ltd"
+        }
+
+    def test_apply_refuses_what_has_changed_since(self, world: World, known: Known) -> None:
+        world.edit("zoho", "contact", known["contact"]["zoho"], job_title="Chief")
+        planned = world.run(dry=True).planned
+        world.edit("hubspot", "contact", known["contact"]["hubspot"], job_title="Boss")
+        report = world.run(only=planned)
+        assert report.writes == 0
+        assert report.refused == planned
+
+
+class TestLimits:
+    @pytest.fixture
+    def tight(self, world: World, known: Known) -> World:
+        world.configure({"contact": {"limits": {"create": 3}}})
+        return world
+
+    def test_past_a_limit_nothing_is_written_until_it_is_approved(self, tight: World) -> None:
+        add(tight, "zoho", 4)
+        report: list[Any] = []
+        assert tight.written(lambda: report.append(tight.run())) == {}
+        held = report[0]
+        assert held.status == "held"
+        assert "4 contacts in hubspot (limit 3)" in held.held
+        assert tight.written(tight.run) == {}, "the next run does not release it"
+        with session(tight.engine) as store:
+            waiting = queues.outbox(store, status=("held",), run=held.run)
+            assert len(waiting) == 8
+            queues.set_status(store, [queued.id for queued in waiting], "pending")
+            store.commit()
+        tight.run()
+        assert set(tight.numbers("contact").values()) == {5}
+        assert tight.written(tight.run) == {}
+
+    def test_at_the_limit_it_is_written(self, tight: World) -> None:
+        add(tight, "zoho", 3)
+        assert tight.run().status == "done"
+        assert set(tight.numbers("contact").values()) == {4}
+
+    def test_a_run_cut_off_before_the_check_slips_nothing_through(
+        self, tight: World, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        def cut(wiring: Any) -> str:
+            raise KeyboardInterrupt
+
+        add(tight, "zoho", 4)
+        with monkeypatch.context() as patch:
+            patch.setattr(run_module, "_over_limits", cut)
+            with pytest.raises(KeyboardInterrupt):
+                tight.run()
+        report: list[Any] = []
+        assert tight.written(lambda: report.append(tight.run())) == {}
+        assert report[0].status == "held"
+
+    def test_approving_late_brings_no_old_value_back(self, tight: World) -> None:
+        ids = add(tight, "zoho", 4)
+        held = tight.run()
+        tight.edit("zoho", "contact", ids[0], last_name="Renamed")
+        tight.run()
+        with session(tight.engine) as store:
+            waiting = queues.outbox(store, status=("held",), run=held.run)
+            queues.set_status(store, [queued.id for queued in waiting], "pending")
+            store.commit()
+        tight.settle()
+        records = tight.records("contact", tight.entity("contact", "zoho", ids[0]))
+        assert records.keys() == set(VENDORS)
+        assert set(tight.values("contact", records, "last_name").values()) == {"Renamed"}
+
+
+class TestListings:
+    def test_an_almost_empty_listing_is_not_believed(
+        self, world: World, known: Known, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        from connectors.zoho.connector import ZohoConnector
+
+        add(world, "zoho", 25)
+        world.settle()
+        world.edit("hubspot", "contact", known["contact"]["hubspot"], job_title="Chief")
+
+        def nothing(self: Any, object: str, fields: Any, since: Any) -> Any:
+            return iter([Page((), cursor='{"none":true}', last=True)])
+
+        report: list[Any] = []
+        with monkeypatch.context() as patch:
+            patch.setattr(ZohoConnector, "pull", nothing)
+            written = world.written(lambda: report.append(world.run(full=True)))
+        assert written == {}
+        assert report[0].status == "held"
+        assert "zoho lists only 0 of 26" in report[0].held
+        assert len(world.links("contact")) == 26 * 3
+
+    def test_a_record_that_a_full_listing_lacks_is_asked_for(
+        self, world: World, known: Known, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """Its deletion was never reported: the cursor was lost, or the vendor forgot it."""
+        from connectors.zoho.connector import ZohoConnector
+
+        [id] = add(world, "zoho", 1)
+        world.settle()
+        world.remove("zoho", "contact", id)
+        real = ZohoConnector.pull
+
+        def silent(self: Any, object: str, fields: Any, since: Any) -> Any:
+            for page in real(self, object, fields, since):
+                live = tuple(record for record in page.records if not record.deleted)
+                yield Page(live, page.cursor, page.last, page.expected)
+
+        monkeypatch.setattr(ZohoConnector, "pull", silent)
+        world.run()
+        assert ("zoho", id) in world.links("contact")
+        world.run(full=True)
+        assert ("zoho", id) not in world.links("contact")
+        assert world.written(world.settle) == {}
