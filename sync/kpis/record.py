@@ -14,6 +14,7 @@ from zoneinfo import ZoneInfo
 
 import sqlalchemy as sa
 
+from mapping.stages import load_stages
 from sync.kpis.definitions import BY_ID, compute
 from sync.kpis.kpi import Kpi, judge, with_previous
 from sync.kpis.load import tables as read_tables
@@ -35,6 +36,7 @@ def options_of(settings: Settings) -> Options:
             name: Target.parse(target.model_dump(exclude_unset=True))
             for name, target in settings.kpis.targets.items()
         },
+        stage_probability={name: s.probability for name, s in load_stages().items()},
         active_days=settings.kpis.active_days,
     )
 
