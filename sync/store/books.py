@@ -225,27 +225,32 @@ class Conflict:
 def save_conflicts(session: Session, found: Iterable[Conflict], run: int, now: datetime) -> None:
     """Book conflicts; one that waits already is brought up to date instead of doubled."""
     column = tables.conflict.c
-    for c in found:
-        values = {
-            "agreed": c.agreed,
-            "candidates": c.candidates,
-            "rule": c.rule,
-            "status": c.status,
-            "resolution": c.resolution,
-            "run": run,
-            "at": now,
-        }
-        same = (column.object == c.object, column.entity == c.entity, column.field == c.field)
-        if session.rows(sa.select(column.id).where(*same, column.status == "waiting")):
-            session.execute(
-                sa.update(tables.conflict).where(*same, column.status == "waiting").values(**values)
-            )
-        else:
-            session.execute(
-                sa.insert(tables.conflict).values(
-                    object=c.object, entity=c.entity, field=c.field, **values
-                )
-            )
+    by_object: dict[str, list[Conflict]] = {}
+    for conflict in found:
+        by_object.setdefault(conflict.object, []).append(conflict)
+    fresh = []
+    for object, conflicts_ in by_object.items():
+        held = waiting_conflicts(session, object, {c.entity for c in conflicts_})
+        for c in conflicts_:
+            id, status, _ = held.get(c.entity, {}).get(c.field, (0, "", None))
+            row = {
+                "object": c.object,
+                "entity": c.entity,
+                "field": c.field,
+                "agreed": c.agreed,
+                "candidates": c.candidates,
+                "rule": c.rule,
+                "status": c.status,
+                "resolution": c.resolution,
+                "run": run,
+                "at": now,
+            }
+            if status == "waiting":
+                session.execute(sa.update(tables.conflict).where(column.id == id).values(**row))
+            else:
+                fresh.append(row)
+    if fresh:
+        session.execute(sa.insert(tables.conflict), fresh)
 
 
 def conflicts(session: Session, status: str = "", run: int = 0) -> list[dict[str, Any]]:
