@@ -16,66 +16,18 @@ import re
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, fields
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote_plus
 
 from werkzeug.http import http_date
 from werkzeug.wrappers import Request, Response
 
+from connectors.sandbox.kinds import CHANGES, ENDING, FLAGS, KINDS, NUMBERS, OF_ONE_OBJECT
+
 if TYPE_CHECKING:
     from connectors.sandbox.server import Vendor
 
 
-@dataclass(frozen=True, slots=True)
-class Kind:
-    """What can be ordered.
-
-    Attributes:
-        place: ``wire`` acts on requests, ``person`` on the records of the account when a
-            request comes, ``record`` on each record written over the API, ``account`` on
-            the account at once and until the fault is cleared.
-        needs: options without which it means nothing.
-        takes: further options.
-        lasts: without `times` it stays until it is cleared, instead of striking once.
-    """
-
-    place: Literal["wire", "person", "record", "account"]
-    needs: tuple[str, ...] = ()
-    takes: tuple[str, ...] = ()
-    lasts: bool = False
-
-
-#: Every kind of fault.
-KINDS: Mapping[str, Kind] = {
-    "throttle": Kind("wire", takes=("retry_after",)),
-    "unauthorized": Kind("wire"),
-    "error": Kind("wire", takes=("status", "html")),
-    "slow": Kind("wire", needs=("seconds",), takes=("clock",)),
-    "cut_before": Kind("wire"),
-    "cut_after": Kind("wire"),
-    "merge": Kind("person", needs=("winner", "loser")),
-    "remove": Kind("person", needs=("id",)),
-    "restore": Kind("person", needs=("id",)),
-    "lock": Kind("record"),
-    "duplicate_rule": Kind("record", needs=("field",), lasts=True),
-    "validation_rule": Kind("record", needs=("field", "words"), takes=("value",), lasts=True),
-    "store": Kind("record", needs=("field", "change"), takes=("length",), lasts=True),
-    "remove_field": Kind("account", needs=("field",), lasts=True),
-    "hide_field": Kind("account", needs=("field",), lasts=True),
-    "remove_option": Kind("account", needs=("field", "option"), lasts=True),
-    "search_lag": Kind("account", needs=("seconds",), lasts=True),
-    "clock_skew": Kind("account", needs=("seconds",), lasts=True),
-    "quota": Kind("account", needs=("left",), lasts=True),
-}
-
-#: Kinds after which a request gets no ordinary answer; one request meets one of them.
-_ENDING = frozenset({"throttle", "unauthorized", "error", "cut_before", "cut_after"})
-_OF_ONE_OBJECT = frozenset(
-    {"merge", "remove", "restore", "remove_field", "hide_field", "remove_option"}
-    | {"duplicate_rule", "validation_rule", "store"}
-)
-_NUMBERS = frozenset({"retry_after", "status", "seconds", "length", "left"})
-_FLAGS = frozenset({"html", "clock"})
 _SIGN_IN = re.compile(r"/oauth2?/|/services/Soap/")
 _HTML = (
     "<html>\r\n<head><title>{status} {reason}</title></head>\r\n<body>\r\n"
@@ -85,14 +37,6 @@ _HTML = (
 _REASONS = {500: "Internal Server Error", 502: "Bad Gateway", 503: "Service Unavailable",
             504: "Gateway Time-out"}  # fmt: skip
 
-#: How a vendor alters text on storing it: name -> (text, options) -> text.
-CHANGES: Mapping[str, Callable[[str, Mapping[str, Any]], str]] = {
-    "lower": lambda text, options: text.lower(),
-    "trim": lambda text, options: text.strip(),
-    "truncate": lambda text, options: text[: int(options.get("length", 0))],
-    "phone": lambda text, options: re.sub(r"(?!^\+)\D", "", text.strip()),
-}
-
 
 @dataclass(frozen=True, slots=True)
 class Fault:
@@ -101,7 +45,7 @@ class Fault:
 
     Attributes:
         vendor: whose sandbox.
-        kind: one of `KINDS`.
+        kind: one of `connectors.sandbox.kinds.KINDS`.
         method: HTTP method; '' for any.
         path: regular expression searched in the request's path; '' for every call but
             sign-ins.
@@ -140,9 +84,9 @@ class Fault:
         if unknown:
             raise ValueError(f"{self.kind} has no options {', '.join(unknown)}")
         for name, value in self.options.items():
-            if name in _NUMBERS and (isinstance(value, bool) or not _is_number(value)):
+            if name in NUMBERS and (isinstance(value, bool) or not _is_number(value)):
                 raise ValueError(f"{name} must be a number")
-            if name in _FLAGS and not isinstance(value, bool):
+            if name in FLAGS and not isinstance(value, bool):
                 raise ValueError(f"{name} must be true or false")
         if self.kind == "store" and self.options["change"] not in CHANGES:
             raise ValueError(f"change is one of {', '.join(CHANGES)}")
@@ -150,7 +94,7 @@ class Fault:
             "length" in self.options
         ):
             raise ValueError("length goes with truncate, and only with it")
-        if self.kind in _OF_ONE_OBJECT and not self.object:
+        if self.kind in OF_ONE_OBJECT and not self.object:
             raise ValueError(f"{self.kind} needs an object")
         if kind.place in ("record", "account") and (self.method or self.path or self.writes):
             raise ValueError(f"{self.kind} is not about requests: give no method, path or writes")
@@ -361,7 +305,7 @@ class Faults:
             fault = armed.fault
             if KINDS[fault.kind].place not in ("wire", "person"):
                 continue
-            if fault.kind in _ENDING and any(other.kind in _ENDING for other in found):
+            if fault.kind in ENDING and any(other.kind in ENDING for other in found):
                 continue
             if fault.fits(request, wrote) and armed.strikes():
                 found.append(fault)
@@ -384,7 +328,7 @@ class Faults:
         for fault in struck:
             if KINDS[fault.kind].place == "person":
                 act(vendor, fault.kind, fault.object, fault.options)
-        ending = next((fault for fault in struck if fault.kind in _ENDING), None)
+        ending = next((fault for fault in struck if fault.kind in ENDING), None)
         if ending is None or ending.kind == "cut_after":
             response = vendor.handle(request)
             return response if ending is None else None

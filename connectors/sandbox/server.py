@@ -19,7 +19,8 @@ from typing import Any, Protocol
 import orjson
 from werkzeug.wrappers import Request, Response
 
-from connectors.sandbox.faults import KINDS, Fault, Faults, Traps, act
+from connectors.sandbox.faults import Fault, Faults, Traps, act
+from connectors.sandbox.kinds import KINDS
 from connectors.sandbox.listener import Cut, Listener, PortTaken
 
 __all__ = [
@@ -157,7 +158,7 @@ class Vendor(Protocol):
         ...
 
     def set_fault(self, kind: str, options: Mapping[str, Any]) -> Callable[[], None]:
-        """Change the account as an ``account`` kind of `connectors.sandbox.faults.KINDS`
+        """Change the account as an ``account`` kind of `connectors.sandbox.kinds.KINDS`
         says; returns what puts it back.
 
         Raises:
