@@ -182,12 +182,12 @@ class AccountReader:
                         "description": "The record's id in Concord. Do not change it.",
                     },
                 },
-                repeatable=False,
             )
         except Misconfigured:
             raise
         except Exception as error:
-            # It is there, but nobody granted our user sight of it.
+            # It is there: made by a try whose reply was lost, or nobody granted our user sight
+            # of it.
             if getattr(error, "code", "") not in ("DUPLICATE_DEVELOPER_NAME", "DUPLICATE_VALUE"):
                 raise
             created = False

@@ -17,9 +17,16 @@ from connectors.base import (
     Stage,
     User,
 )
-from connectors.errors import Bug, Duplicate, Misconfigured, PermissionDenied, Refused
+from connectors.errors import (
+    Bug,
+    Duplicate,
+    Misconfigured,
+    PermissionDenied,
+    Refused,
+    Unavailable,
+)
 from connectors.zoho import errors
-from connectors.zoho.client import API_VERSION, Client
+from connectors.zoho.client import API_VERSION, Answer, Client
 
 _TYPES: Mapping[str, NativeType] = {
     "text": NativeType.TEXT,
@@ -248,22 +255,14 @@ class Describer:
         known = self.describe(object).fields.get(field)
         if known is not None:
             return Provisioned(object, field, created=False, advice=_advice(object, known))
-        answer = self._client.call(
-            "POST",
-            "settings/fields",
-            params={"module": object},
-            body={
-                "fields": [
-                    {
-                        "field_label": field.replace("_", " "),
-                        "data_type": "text",
-                        "length": _EXTERNAL_LENGTH,
-                        "unique": {"casesensitive": True},
-                    }
-                ]
-            },
-            repeatable=False,
-        )
+        try:
+            answer = self._add(object, field)
+        except Unavailable:
+            # It may have been made all the same; made again, it would get another name.
+            made = self.describe(object).fields.get(field)
+            if made is None:
+                raise
+            return Provisioned(object, field, created=True, advice=_advice(object, made))
         for outcome in answer.rows("fields"):
             if outcome.get("code") == "SUCCESS":
                 continue
@@ -284,6 +283,24 @@ class Describer:
                 connection=self._client.connection,
             )
         return Provisioned(object, field, created=True, advice=_advice(object, made))
+
+    def _add(self, object: str, field: str) -> Answer:
+        return self._client.call(
+            "POST",
+            "settings/fields",
+            params={"module": object},
+            body={
+                "fields": [
+                    {
+                        "field_label": field.replace("_", " "),
+                        "data_type": "text",
+                        "length": _EXTERNAL_LENGTH,
+                        "unique": {"casesensitive": True},
+                    }
+                ]
+            },
+            repeatable=False,
+        )
 
 
 def _advice(object: str, field: FieldInfo) -> str:
