@@ -15,6 +15,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -57,6 +58,9 @@ START = 120
 #: Runs an edit may take to arrive.
 PATIENCE = 3
 
+#: Least share of links that must be right.
+PRECISION = 0.995
+
 
 class DemoError(Disappointed):
     """The demo did not show what it promises; the text says what."""
@@ -83,15 +87,16 @@ class Demo:
     _base: Path = field(init=False)
     _control: ControlClient = field(init=False)
     _documents: dict[str, Document] = field(init=False)
+    _broken: list[str] = field(default_factory=list)
 
     def carry_out(self) -> dict[str, Any]:
         """Everything, in order.
 
         Returns:
-            The body of `demo --json`.
+            The body of `demo --json`; `broken` lists what was not as promised.
 
         Raises:
-            DemoError: the sandboxes did not start, or an edit did not arrive.
+            DemoError: the sandboxes did not start, or a step could not be shown.
             SettingsError: `folder` holds another demo.
         """
         self._console = errors() if self.to_stderr else output()
@@ -124,6 +129,7 @@ class Demo:
         self._head("KPIs: each deal once, however many CRMs hold it")
         told["kpis"] = self._kpis()
         self._close()
+        told["broken"] = self._broken
         return told
 
     # -- beginning and end
@@ -152,6 +158,8 @@ class Demo:
 
     def _close(self) -> None:
         self._console.print()
+        for promise in self._broken:
+            self._console.print(f"[red]Not as promised:[/] {promise}")
         if self.folder is not None:
             self._console.print(f"Kept in {self._base}: settings.yaml, concord.db, truth.json")
         self._console.print(
@@ -199,6 +207,13 @@ class Demo:
     def _first(self) -> Report:
         report = self._run()
         show.report(self._console.print, report)
+        with session(self._engine) as opened:
+            found = Counter(
+                (row["connection"], row["object"], row["cause"], row["advice"])
+                for row in books.problems(opened)
+            )
+        for (connection, object, cause, advice), number in sorted(found.items()):
+            self._say(f"  {connection}: {number} {OBJECTS[object].plural}, {cause}. {advice}")
         return report
 
     def _quality(self, truth: Truth) -> dict[str, Quality]:
@@ -211,6 +226,11 @@ class Demo:
             figures = (quality.precision, quality.recall, quality.recall_across)
             table.add_row(OBJECTS[name].plural, *(f"{figure:.4f}" for figure in figures))
         self._console.print(table)
+        self._broken += [
+            f"{OBJECTS[name].plural}: {1 - quality.precision:.2%} of the links are wrong"
+            for name, quality in found.items()
+            if quality.precision < PRECISION
+        ]
         return found
 
     def _second(self) -> dict[str, Any]:
@@ -221,6 +241,8 @@ class Demo:
             f"Run {report.run}: {show.styled(report.status)} in {report.seconds:.1f} s. "
             f"The accounts' own logs show [bold]{calls}[/] write calls."
         )
+        if calls:
+            self._broken.append(f"the second run made {calls} write calls")
         return {**report.as_json(), "write_calls": calls}
 
     def _subjects(self) -> tuple[str, str]:
@@ -257,6 +279,8 @@ class Demo:
                 reached = [n for n in others if self._held(n, entity, "job_title") == value]
                 if reached == others:
                     break
+            else:
+                self._broken.append(f"the edit in {vendor} did not reach everybody")
             seconds = round(time.monotonic() - started, 3)
             told[vendor] = {"seconds": seconds, "others": reached, "reached": reached == others}
             table.add_row(vendor, value, ", ".join(reached) or "[red]nobody[/]", f"{seconds:.1f}")

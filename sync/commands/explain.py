@@ -76,7 +76,7 @@ def show(out: Callable[..., None], explanation: Explanation) -> None:
 
 def _fields(explanation: Explanation) -> Table:
     table = Table()
-    for name in ("field", "value", "from", "changed", "rule", "against"):
+    for name in ("field", "value", "from", "changed (UTC)", "rule", "against"):
         table.add_column(name, overflow="fold")
     for name, reason in explanation.fields.items():
         if reason.value is None and not reason.rule:

@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from connectors.sandbox import fleet
+from sync.commands.exits import Code
 from sync.commands.hub import of, print_json
 from sync.commands.runs import stopping
 from sync.demo import Demo
@@ -94,9 +95,11 @@ def demo(
 
     Starts the sandboxes, connects, runs twice, edits a contact in each CRM, makes a conflict,
     explains a contact and prints the KPIs. Needs no account and no settings, and leaves
-    nothing behind.
+    nothing behind. Exits with 1 when something was not as promised.
     """
     hub = of(context)
     outcome = Demo(hub, contacts=contacts, seed=seed, folder=keep, to_stderr=as_json).carry_out()
     if as_json:
         print_json(outcome)
+    if outcome["broken"]:
+        raise typer.Exit(Code.PROBLEMS)

@@ -92,7 +92,7 @@ def _decided(object: str, told: Mapping[str, int]) -> str:
 def runs(found: Iterable[Mapping[str, Any]]) -> Table:
     """One line a run."""
     table = Table()
-    for name in ("run", "kind", "status", "started", "seconds"):
+    for name in ("run", "kind", "status", "started (UTC)", "seconds"):
         table.add_column(name)
     for name in ("writes", "problems", "conflicts", "calls"):
         table.add_column(name, justify="right")

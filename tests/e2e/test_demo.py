@@ -55,6 +55,7 @@ def test_the_first_run_writes_everywhere_and_the_second_nowhere(told: dict[str, 
         assert objects["contact"]["updated"] > 0
     assert second["writes"] == 0
     assert second["write_calls"] == 0
+    assert told["broken"] == []
 
 
 def test_an_edit_in_each_account_reaches_the_others(told: dict[str, Any]) -> None:

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import io
 import json
+import os
+import signal
+import threading
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,6 +14,8 @@ from typing import Any
 
 import pytest
 import yaml
+from rich.console import Console
+from rich.progress import MofNCompleteColumn, Progress, TextColumn
 from typer.testing import CliRunner, Result
 
 from connectors.errors import (
@@ -23,7 +29,9 @@ from connectors.sandbox.client import ControlClient
 from connectors.sandbox.fleet import Fleet
 from mapping.document import DocumentError
 from sync.cli import app
+from sync.commands.bars import Bars
 from sync.commands.exits import Code, advise
+from sync.commands.runs import stopping
 from sync.demo import demo_settings
 from sync.settings import SYNCED, SettingsError
 from sync.store.books import LeaseHeld
@@ -363,6 +371,33 @@ def test_a_missing_secret_is_told_by_its_name(desk: Desk) -> None:
 def test_a_store_that_cannot_be_opened_is_a_matter_of_settings(desk: Desk) -> None:
     desk.change(hub__store="mysql://root@localhost/x")
     desk.run("runs", code=2)
+
+
+def test_a_signal_asks_a_run_to_stop_and_a_second_one_ends_the_process() -> None:
+    met: list[int] = []
+    before = signal.signal(signal.SIGTERM, lambda number, frame: met.append(number))
+    try:
+        stop = threading.Event()
+        with stopping(stop):
+            os.kill(os.getpid(), signal.SIGTERM)
+            assert stop.wait(timeout=10)
+            assert met == []
+            os.kill(os.getpid(), signal.SIGTERM)
+            assert met == [signal.SIGTERM]
+    finally:
+        signal.signal(signal.SIGTERM, before)
+
+
+def test_bars_name_what_is_done_and_how_far_it_is() -> None:
+    text = io.StringIO()
+    console = Console(file=text, force_terminal=True, color_system=None, width=100)
+    with Progress(TextColumn("{task.description}"), MofNCompleteColumn(), console=console) as bars:
+        shown = Bars(bars)
+        shown.step("look", "contact", "zoho", 50, None)
+        shown.step("look", "contact", "zoho", 120, 400)
+        shown.step("decide", "company", "", 3, 3)
+    assert "reading contacts zoho 120/400" in text.getvalue()
+    assert "deciding companies 3/3" in text.getvalue()
 
 
 def test_version_and_help() -> None:
