@@ -75,9 +75,7 @@ class TestDryRuns:
         again = world.run(only=planned)
         assert (again.writes, len(again.refused)) == (0, len(planned))
         world.run()
-        assert set(world.values("company", known["company"], "name").values()) == {
-            "Acme Tools Ltd"
-        }
+        assert set(world.values("company", known["company"], "name").values()) == {"Acme Tools Ltd"}
 
     def test_apply_refuses_what_has_changed_since(self, world: World, known: Known) -> None:
         world.edit("zoho", "contact", known["contact"]["zoho"], job_title="Chief")
