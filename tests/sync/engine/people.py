@@ -27,7 +27,7 @@ def rules(object: str = "contact", **policies: Policy) -> Rules:
     fields = OBJECTS[object].fields
     return Rules(
         {name: policies.get(name, spec.policy) for name, spec in fields.items()},
-        {name: CONNECTIONS for name in fields},
+        dict.fromkeys(fields, CONNECTIONS),
     )
 
 
