@@ -16,6 +16,7 @@ import pytest
 import sqlalchemy as sa
 
 from connectors.sandbox.fleet import VENDORS, Fleet
+from connectors.sandbox.salesforce.ids import to18
 from mapping.document import catalog
 from mapping.schema import OBJECTS
 from sync.settings import SYNCED
@@ -94,6 +95,7 @@ class Side:
                 native,
                 [
                     {
+                        "id": _newcomer(vendor, number),
                         fields["last_name"]: f"Newcomer {number}",
                         fields["email"]: f"newcomer{number}@round.example",
                     }
@@ -135,7 +137,11 @@ class Side:
                     for row in connection.execute(
                         sa.select(
                             tables.entity[name].c.entity_id,
-                            *(tables.entity[name].c[field] for field in OBJECTS[name].fields),
+                            *(
+                                tables.entity[name].c[field]
+                                for field in OBJECTS[name].fields
+                                if field not in TIMED
+                            ),
                         )
                     )
                 )
@@ -146,6 +152,14 @@ class Side:
 
     def close(self) -> None:
         self.fleet.close()
+
+
+def _newcomer(vendor: str, number: int) -> str:
+    """The same id on both sides, above what the sandbox numbers by itself."""
+    if vendor == "salesforce":
+        return to18(f"003Zz{number + 1:06d}0000")
+    first = 5_999_000_000_000_000_000 if vendor == "zoho" else 990_000_000_000
+    return str(first + 10_000 * (number + 1))  # leaves room for the sandbox's own numbers
 
 
 def _differences(one: dict[str, Counter[Any]], two: dict[str, Counter[Any]]) -> list[Any]:
