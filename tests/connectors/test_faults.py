@@ -118,6 +118,9 @@ def test_a_fault_strikes_what_it_is_about(account: Account) -> None:
     assert account.write("fourth").ok
     account.fail("error", object=account.words.ticket.object)
     assert account.read().ok
+    account.fail("throttle", writes=True)
+    assert account.read().ok
+    assert account.write("fifth").status_code == THROTTLED[account.vendor][0]
     account.fail("error", path="no/such/path$")
     assert account.read().ok
     account.fail("error", path=r"[Cc]ontact|query")
