@@ -32,7 +32,7 @@ clean:
 
 $(STAMP): pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
-	  { echo "Concord needs Python 3.11 or later; $(PYTHON) is older. Try: make PYTHON=python3.12"; exit 1; }
+	  { echo "Concord needs Python 3.11 or later, and $(PYTHON) is not. Try: make PYTHON=python3.12"; exit 1; }
 	@$(PYTHON) -m venv $(VENV) || \
 	  { echo "$(PYTHON) cannot make a virtualenv. Its venv module may be missing;" \
 	         "on Debian and Ubuntu: apt-get install python3-venv"; exit 1; }

@@ -153,6 +153,21 @@ def test_a_second_connect_adds_nothing(desk: Desk) -> None:
     assert [c["added"] for c in desk.json("connect")["connections"]] == [[], [], []]
 
 
+def test_nothing_is_created_before_connect_and_all_of_it_after(tmp_path: Path) -> None:
+    with Fleet(contacts=0, search_lag=0) as fleet, ControlClient(fleet.control_url) as control:
+        control.create("zoho", "Contacts", {"Last_Name": "Lee", "Email": "ann@lee.example"})
+        (tmp_path / "settings.yaml").write_text(demo_settings(fleet.describe()), encoding="utf-8")
+        fresh = Desk(tmp_path, control)
+        told = fresh.run("sync")
+        assert "concord connect" in told.stderr
+        assert control.state("hubspot", "contacts") == []
+        added = {c["connection"]: c["added"] for c in fresh.json("connect")["connections"]}
+        assert "contacts.concord_id" in added["hubspot"]
+        again = fresh.run("sync")
+        assert "concord connect" not in again.stderr
+        assert [row["email"] for row in control.state("hubspot", "contacts")] == ["ann@lee.example"]
+
+
 def test_wrong_credentials_are_a_problem_of_their_connection_only(desk: Desk) -> None:
     desk.change(connections__hubspot__auth__access_token="pat-na1-wrong")
     body = desk.json("check", code=1)
