@@ -21,6 +21,7 @@ from decimal import Decimal
 from enum import StrEnum
 from typing import Literal, Protocol
 
+from connectors.budget import Budget
 from connectors.errors import ConnectorError, ItemError
 from connectors.tokens import TokenKeeper
 from connectors.transport import Meter
@@ -263,6 +264,7 @@ class Access:
         sandbox: the address is one of our sandboxes on this machine.
         options: vendor-specific settings, e.g. ``api_version``.
         keeper: keeps access tokens from one process to the next; None keeps none.
+        budget: what may be spent; None spends without counting.
     """
 
     connection: str
@@ -271,6 +273,7 @@ class Access:
     sandbox: bool = False
     options: Mapping[str, str] = field(default_factory=dict)
     keeper: TokenKeeper | None = None
+    budget: Budget | None = None
 
 
 class Connector(Protocol):

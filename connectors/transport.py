@@ -20,6 +20,7 @@ import requests
 import tenacity
 from requests.adapters import HTTPAdapter
 
+from connectors.budget import Budget
 from connectors.errors import Locked, Misconfigured, QuotaExhausted, Throttled, Unavailable, Wait
 
 T = TypeVar("T")
@@ -137,13 +138,25 @@ def require_safe(url: str, connection: str) -> str:
     )
 
 
-class _Adapter(HTTPAdapter):
-    """Puts a time limit on every call, counts it, and speaks http to loopback sandboxes
-    where a library insists on https."""
+#: What a request costs of the day, in the vendor's unit.
+Cost = Callable[[requests.PreparedRequest], int]
 
-    def __init__(self, meter: Meter, downgrade: frozenset[str], pool: int) -> None:
+
+def _one(request: requests.PreparedRequest) -> int:
+    return 1
+
+
+class _Adapter(HTTPAdapter):
+    """Puts a time limit on every call, pays and counts it, and speaks http to loopback
+    sandboxes where a library insists on https."""
+
+    def __init__(
+        self, meter: Meter, downgrade: frozenset[str], pool: int, budget: Budget | None, cost: Cost
+    ) -> None:
         super().__init__(pool_connections=4, pool_maxsize=pool)
         self._meter = meter
+        self._budget = budget
+        self._cost = cost
         self._downgrade = downgrade
 
     def send(  # type: ignore[no-untyped-def, override]
@@ -152,12 +165,23 @@ class _Adapter(HTTPAdapter):
         parts = urlsplit(request.url or "")
         if parts.scheme == "https" and parts.netloc in self._downgrade:
             request.url = str(urlunsplit(parts._replace(scheme="http")))
+        if self._budget is not None:
+            self._budget.take(self._cost(request))
         self._meter.add()
         return super().send(request, timeout=timeout or TIMEOUT, **rest)
 
 
-def session(meter: Meter, sandbox_url: str = "", pool: int = 10) -> requests.Session:
+def session(
+    meter: Meter,
+    sandbox_url: str = "",
+    pool: int = 10,
+    budget: Budget | None = None,
+    cost: Cost = _one,
+) -> requests.Session:
     """A `requests.Session` with keep-alive, gzip, time limits and counting.
+
+    `budget` is asked before each call, which raises `QuotaExhausted` where it has not enough
+    left for the call's `cost`; what the replies say is told to it by the vendor's own client.
 
     `sandbox_url`: an ``http://`` loopback address which libraries that hard-code https may
     reach as ``https://host:port``. The environment's proxies and netrc are not consulted
@@ -168,7 +192,7 @@ def session(meter: Meter, sandbox_url: str = "", pool: int = 10) -> requests.Ses
     if sandbox_url and urlsplit(sandbox_url).scheme == "http" and is_loopback(sandbox_url):
         downgrade = frozenset({urlsplit(sandbox_url).netloc})
         made.trust_env = False
-    adapter = _Adapter(meter, downgrade, pool)
+    adapter = _Adapter(meter, downgrade, pool, budget, cost)
     made.mount("https://", adapter)
     made.mount("http://", adapter)
     return made

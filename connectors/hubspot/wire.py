@@ -24,9 +24,10 @@ from connectors.errors import (
     Bug,
     ConnectorError,
     Misconfigured,
+    QuotaExhausted,
     Unavailable,
 )
-from connectors.hubspot import errors
+from connectors.hubspot import errors, limits
 from connectors.hubspot.versions import HOST
 from connectors.tokens import Tokens
 from connectors.transport import TIMEOUT, Meter, Retrier, require_safe
@@ -60,6 +61,7 @@ class Wire:
     ) -> None:
         self.connection = access.connection
         self._meter = meter
+        self._budget = access.budget
         self._now = now
         self._retrier = Retrier(sleep=sleep)
         self.host = require_safe(access.url or HOST, access.connection)
@@ -224,9 +226,11 @@ class Wire:
                 _request_timeout=TIMEOUT,
             )
 
-        return self._raw(ask)
+        return self._raw(ask, limits.kind(path))
 
-    def _raw(self, ask: Callable[[], Any]) -> Reply:
+    def _raw(self, ask: Callable[[], Any], kind: str = "") -> Reply:
+        if self._budget is not None:
+            self._budget.take(kind=kind)
         self._meter.add()
         try:
             answer = ask()
@@ -236,8 +240,15 @@ class Wire:
         except Exception as error:
             # The SDK has a tree of its own for each of its forty packages, with no common root;
             # its texts carry headers and bodies, so they are not chained.
-            raise errors.translate(error, self.connection) from None
+            made = errors.translate(error, self.connection)
+            if self._budget is not None:
+                limits.hear(self._budget, getattr(error, "headers", None) or {})
+                if isinstance(made, QuotaExhausted):
+                    self._budget.ran_out(made)
+            raise made from None
         headers = dict(answer.headers)
+        if self._budget is not None:
+            limits.hear(self._budget, headers)
         try:
             read = orjson.loads(data) if data else {}
         except orjson.JSONDecodeError:

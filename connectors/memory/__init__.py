@@ -37,4 +37,4 @@ def connect(access: Access) -> MemoryConnector:
             f"{access.connection}: no account {name!r} lives in this process",
             connection=access.connection,
         )
-    return MemoryConnector(access.connection, _accounts[name])
+    return MemoryConnector(access.connection, _accounts[name], budget=access.budget)

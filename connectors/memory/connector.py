@@ -21,6 +21,7 @@ from connectors.base import (
     Write,
     WriteResult,
 )
+from connectors.budget import Budget
 from connectors.errors import (
     Duplicate,
     Gone,
@@ -38,8 +39,17 @@ class MemoryConnector:
 
     vendor = "memory"
 
-    def __init__(self, connection: str, account: Account, *, batch: int = 5, page: int = 5) -> None:
+    def __init__(
+        self,
+        connection: str,
+        account: Account,
+        *,
+        batch: int = 5,
+        page: int = 5,
+        budget: Budget | None = None,
+    ) -> None:
         self.connection = connection
+        self._budget = budget
         self.meter = Meter()
         self.capabilities = Capabilities(
             write_batch=batch,
@@ -51,6 +61,8 @@ class MemoryConnector:
 
     def _call(self, name: str, moment: str = "before") -> None:
         if moment == "before":
+            if self._budget is not None:
+                self._budget.take()
             self.meter.add()
         self._account.interfere(name, moment)
 

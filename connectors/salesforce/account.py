@@ -78,7 +78,9 @@ class AccountReader:
     def _quota(self) -> tuple[int | None, int | None]:
         try:
             daily = (self._client.get("limits") or {}).get("DailyApiRequests") or {}
-            return int(daily["Remaining"]), int(daily["Max"])
+            left, limit = int(daily["Remaining"]), int(daily["Max"])
+            self._client.hear(left, limit)
+            return left, limit
         except (PermissionDenied, Misconfigured, KeyError):
             # Every reply tells the use of the day as well.
             if self._client.usage is None:

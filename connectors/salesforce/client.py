@@ -14,7 +14,13 @@ from simple_salesforce import Salesforce
 from simple_salesforce.exceptions import SalesforceAuthenticationFailed, SalesforceError
 
 from connectors.base import Access
-from connectors.errors import AuthenticationFailed, ConnectorError, Throttled, Unavailable
+from connectors.errors import (
+    AuthenticationFailed,
+    ConnectorError,
+    QuotaExhausted,
+    Throttled,
+    Unavailable,
+)
 from connectors.salesforce.auth import Login
 from connectors.salesforce.errors import translate
 from connectors.salesforce.values import dumps
@@ -54,7 +60,10 @@ class Client:
         self.connection = access.connection
         self.version = access.options.get("api_version", VERSION)
         self._retrier = retrier
-        self._session = session(meter, sandbox_url=access.url if access.sandbox else "")
+        self.budget = access.budget
+        self._session = session(
+            meter, sandbox_url=access.url if access.sandbox else "", budget=access.budget
+        )
         self._session.hooks["response"].append(self._note)
         self._login = Login(access, self._session, self.version)
         self._kept = Tokens(access.keeper, access.auth)
@@ -78,6 +87,12 @@ class Client:
         used = re.search(r"api-usage=(\d+)/(\d+)", response.headers.get("Sforce-Limit-Info", ""))
         if used:
             self.usage = int(used[1]), int(used[2])
+            self.hear(max(0, self.usage[1] - self.usage[0]), self.usage[1])
+
+    def hear(self, left: int, limit: int) -> None:
+        """Tell the budget what the org has left of today's calls."""
+        if self.budget is not None:
+            self.budget.hear(limit=limit, left=left)
 
     def _signed_in(self) -> Salesforce:
         if self._salesforce is None:
@@ -132,6 +147,8 @@ class Client:
 
     def _timed(self, error: ConnectorError) -> ConnectorError:
         """The error with the pause its reply asked for: the SDK drops the headers."""
+        if isinstance(error, QuotaExhausted) and self.budget is not None:
+            self.budget.ran_out(error)
         if isinstance(error, Throttled) and self._retry_after.isdecimal():
             error.retry_after = float(self._retry_after)
         return error

@@ -21,10 +21,11 @@ from connectors.errors import (
     Bug,
     ConnectorError,
     Misconfigured,
+    QuotaExhausted,
     Unavailable,
 )
 from connectors.transport import Meter, Retrier, require_safe, session, unreachable
-from connectors.zoho import errors
+from connectors.zoho import credits, errors
 from connectors.zoho.tokens import DATA_CENTERS, ENVIRONMENTS, Tokens, environment
 
 API_VERSION = "v8"
@@ -115,9 +116,14 @@ class Client:
         place = _place(access)
         self._url = str(place.url)
         self._retrier = retrier
-        self._session = session(meter, self._url if access.sandbox else "")
+        self._budget = access.budget
+        self._session = session(
+            meter, self._url if access.sandbox else "", budget=access.budget, cost=credits.cost
+        )
         self._tokens = Tokens(self.connection, place, access.auth, self._post_form, access.keeper)
         self.credits_left: int | None = None
+        self._silent = False
+        """The last reply said nothing of credits: less than half of them were used."""
 
     def close(self) -> None:
         """Release the sockets."""
@@ -237,7 +243,11 @@ class Client:
         except requests.RequestException as error:
             raise unreachable(error, self.connection) from error
         left = reply.headers.get("X-API-CREDITS-REMAINING", "")
-        self.credits_left = int(left) if left.isdigit() else self.credits_left
+        told = int(left) if left.isdigit() else None
+        if self._budget is not None:
+            credits.hear(self._budget, told, first=self._silent)
+        self._silent = told is None
+        self.credits_left = self.credits_left if told is None else told
         return self._read(reply)
 
     def _read(self, reply: requests.Response) -> Answer:
@@ -264,13 +274,16 @@ class Client:
 
     def _refusal(self, reply: requests.Response, body: Mapping[str, Any]) -> ConnectorError:
         pause = reply.headers.get("Retry-After", "")
-        return errors.of_request(
+        error = errors.of_request(
             self.connection,
             reply.status_code,
             body,
             credits_left=self.credits_left,
             retry_after=float(pause) if pause.isdigit() else None,
         )
+        if isinstance(error, QuotaExhausted) and self._budget is not None:
+            self._budget.ran_out(error)
+        return error
 
 
 def _date(header: str | None) -> datetime:
