@@ -4,6 +4,10 @@ Rules are tried strongest first, over all records at once, so that a weak rule n
 a record that a strong one would have placed. A key shared by too many records, or by too
 many last names, links nobody. An entity has at most one record a connection: two records
 of one connection that share a key are reported as duplicates, not linked.
+
+What people said comes first: records they keep apart never get into one entity, records
+they call the same do wherever an entity can hold both. A rule may ask people instead of
+linking; then it links nobody.
 """
 
 from __future__ import annotations
@@ -23,6 +27,9 @@ from sync.model import Place, entity_id
 
 #: The rule that a value in the external-id field makes.
 EXTERNAL = "external id"
+
+#: The rule that a person's word makes.
+SAME = "same"
 
 #: A value shared by this many different last names is a switchboard, not a person.
 SHARED_NAMES = 3
@@ -47,17 +54,20 @@ class Rule:
     """Records that share a key of this rule are the same thing, if `near` does not object.
 
     `names_people` says that the key itself holds a person's name, so that sharing it
-    among many names cannot happen.
+    among many names cannot happen. A rule that `asks` links nobody: its pairs are for people
+    to decide.
     """
 
     name: str
     near: tuple[Near, ...] = ()
     names_people: bool = False
+    asks: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class Candidate:
-    """A record to place (`entity` None) or one already linked that shares a key with those.
+    """A record to place (`entity` None), or one already linked that shares a key with those
+    or that people said something about together with one of those.
 
     `keys`: rule name -> keys; `surname`: normalised last name, '' if none.
     """
@@ -80,13 +90,25 @@ class Placed:
 
 
 @dataclass(frozen=True, slots=True)
+class Asked:
+    """Two records that may be the same thing: people decide. `score` is 1 where all that the
+    rule compares agrees, and falls towards 0 with the distance of its `near` fields."""
+
+    one: Place
+    two: Place
+    rule: str
+    score: float
+
+
+@dataclass(frozen=True, slots=True)
 class Outcome:
-    """Links for all unlinked candidates, the new entities among them, and duplicates seen
-    inside one connection as (record, of, rule)."""
+    """Links for all unlinked candidates, the new entities among them, duplicates seen inside
+    one connection as (record, of, rule), and pairs for people to decide."""
 
     links: tuple[Placed, ...]
     founded: tuple[str, ...]
     duplicates: tuple[tuple[Place, Place, str], ...]
+    asked: tuple[Asked, ...] = ()
 
 
 @dataclass(slots=True)
@@ -95,6 +117,30 @@ class _Cluster:
     connections: set[str]
     fresh: dict[Place, str] = field(default_factory=dict)
     """Unlinked members and the rule that brought each in."""
+    members: set[Place] = field(default_factory=set)
+    """All members among the candidates."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Words:
+    """What people said: record -> the records it is not."""
+
+    apart: Mapping[Place, frozenset[Place]]
+
+    def divide(self, one: _Cluster, two: _Cluster) -> bool:
+        """Whether a record of the one is kept apart from a record of the other."""
+        return any(
+            not self.apart[m].isdisjoint(two.members) for m in one.members & self.apart.keys()
+        )
+
+    def allow(self, one: _Cluster, two: _Cluster) -> bool:
+        """Whether the two can become one entity: each connection once, no two entities, and
+        nobody objects."""
+        return not (
+            one.connections & two.connections
+            or (one.entity is not None and two.entity is not None)
+            or self.divide(one, two)
+        )
 
 
 def match(
@@ -106,28 +152,49 @@ def match(
     key_limit: int,
     taken: Iterable[str] = (),
     homes: Mapping[Place, Placed] | None = None,
+    apart: Iterable[tuple[Place, Place]] = (),
+    same: Iterable[tuple[Place, Place]] = (),
 ) -> Outcome:
     """Place every unlinked candidate.
 
     `occupied`: entity -> connections in which it has a record already. `taken`: ids that
     entities founded by these records must not get. `homes`: where records belong that name
-    their entity or were linked before; they go there if the place is free.
+    their entity or were linked before; they go there if the place is free. `apart` and
+    `same`: pairs that people decided; where both are said, apart holds. Of a linked record
+    that is no candidate nothing can be said.
 
-    The result does not depend on the order of `candidates`.
+    The result does not depend on the order of `candidates`, `apart` and `same`.
     """
     people = sorted(candidates, key=lambda c: c.place)
-    clusters = _start(people, occupied, homes or {})
+    words = _words(apart)
+    clusters = _start(people, occupied, homes or {}, words)
+    for place, other in sorted((min(pair), max(pair)) for pair in same):
+        if place in clusters and other in clusters:
+            _unite(clusters[place], clusters[other], SAME, clusters, words)
     duplicates: dict[tuple[Place, Place], str] = {}
-    for rule in (Rule(EXTERNAL, names_people=True), *rules):
+    for rule in (Rule(EXTERNAL, names_people=True), *(r for r in rules if not r.asks)):
         for bucket in _buckets(people, rule, key_limit):
-            _join(bucket, rule, clusters, duplicates)
-    return _outcome(people, clusters, duplicates, object, set(taken))
+            _join(bucket, rule, clusters, duplicates, words)
+    asked: dict[tuple[Place, Place], Asked] = {}
+    for rule in (r for r in rules if r.asks):
+        for bucket in _buckets(people, rule, key_limit):
+            _ask(bucket, rule, clusters, asked, words)
+    return _outcome(people, clusters, duplicates, asked, object, set(taken))
+
+
+def _words(apart: Iterable[tuple[Place, Place]]) -> _Words:
+    found: dict[Place, set[Place]] = defaultdict(set)
+    for one, two in apart:
+        found[one].add(two)
+        found[two].add(one)
+    return _Words({place: frozenset(others) for place, others in found.items()})
 
 
 def _start(
     people: Sequence[Candidate],
     occupied: Mapping[str, Iterable[str]],
     homes: Mapping[Place, Placed],
+    words: _Words,
 ) -> dict[Place, _Cluster]:
     by_entity: dict[str, _Cluster] = {}
     clusters: dict[Place, _Cluster] = {}
@@ -139,6 +206,7 @@ def _start(
                 person.entity, _Cluster(person.entity, set(occupied.get(person.entity, ())))
             )
             cluster.connections.add(person.place.connection)
+        cluster.members.add(person.place)
         clusters[person.place] = cluster
     for person in people:
         home = homes.get(person.place) if person.entity is None else None
@@ -147,9 +215,10 @@ def _start(
         cluster = by_entity.setdefault(
             home.entity, _Cluster(home.entity, set(occupied.get(home.entity, ())))
         )
-        if person.place.connection not in cluster.connections:
+        if words.allow(clusters[person.place], cluster):
             cluster.connections.add(person.place.connection)
             cluster.fresh[person.place] = home.rule
+            cluster.members.add(person.place)
             clusters[person.place] = cluster
     return clusters
 
@@ -175,6 +244,7 @@ def _join(
     rule: Rule,
     clusters: dict[Place, _Cluster],
     duplicates: dict[tuple[Place, Place], str],
+    words: _Words,
 ) -> None:
     pairs = []
     for a, b in combinations(bucket, 2):
@@ -182,24 +252,49 @@ def _join(
         if distance is None or clusters[a.place] is clusters[b.place]:
             continue
         if a.place.connection == b.place.connection:
-            if rule.name != EXTERNAL:
+            if rule.name != EXTERNAL and b.place not in words.apart.get(a.place, ()):
                 duplicates.setdefault((a.place, b.place), rule.name)
             continue
         pairs.append((-_shared_rules(a, b), distance, a.place, b.place))
     for _, _, place, other in sorted(pairs):
-        first, second = clusters[place], clusters[other]
-        if first is second or first.connections & second.connections:
-            continue
-        if first.entity is not None and second.entity is not None:
-            continue
-        if first.entity is None and second.entity is not None:
-            first, second = second, first
-        for moved in second.fresh:
-            first.fresh[moved] = second.fresh[moved] or rule.name
-            clusters[moved] = first
-        for member, why in first.fresh.items():
-            first.fresh[member] = why or rule.name
-        first.connections |= second.connections
+        _unite(clusters[place], clusters[other], rule.name, clusters, words)
+
+
+def _unite(
+    first: _Cluster, second: _Cluster, rule: str, clusters: dict[Place, _Cluster], words: _Words
+) -> None:
+    """Make one cluster of two, if that may be."""
+    if first is second or not words.allow(first, second):
+        return
+    if first.entity is None and second.entity is not None:
+        first, second = second, first
+    for moved in second.fresh:
+        first.fresh[moved] = second.fresh[moved] or rule
+        clusters[moved] = first
+    for member, why in first.fresh.items():
+        first.fresh[member] = why or rule
+    first.connections |= second.connections
+    first.members |= second.members
+
+
+def _ask(
+    bucket: Sequence[Candidate],
+    rule: Rule,
+    clusters: Mapping[Place, _Cluster],
+    asked: dict[tuple[Place, Place], Asked],
+    words: _Words,
+) -> None:
+    """Note the closest pair of each two clusters that could be one, if no earlier rule has."""
+    pairs = []
+    for a, b in combinations(bucket, 2):
+        distance = _distance(a, b, rule)
+        one, two = clusters[a.place], clusters[b.place]
+        if distance is not None and one is not two and words.allow(one, two):
+            pairs.append((distance, a.place, b.place))
+    for distance, place, other in sorted(pairs):
+        first, second = sorted(min(clusters[p].members) for p in (place, other))
+        found = Asked(place, other, rule.name, round(1 / (1 + distance), 3))
+        asked.setdefault((first, second), found)
 
 
 def _shared_rules(a: Candidate, b: Candidate) -> int:
@@ -257,6 +352,7 @@ def _outcome(
     people: Sequence[Candidate],
     clusters: Mapping[Place, _Cluster],
     duplicates: Mapping[tuple[Place, Place], str],
+    asked: Mapping[tuple[Place, Place], Asked],
     object: str,
     taken: set[str],
 ) -> Outcome:
@@ -277,4 +373,5 @@ def _outcome(
             founded.append(made)
         links.append(Placed(person.place, cluster.entity, cluster.fresh[person.place]))
     found = tuple((a, b, rule) for (a, b), rule in sorted(duplicates.items()))
-    return Outcome(tuple(links), tuple(founded), found)
+    questions = tuple(sorted(asked.values(), key=lambda a: (a.one, a.two)))
+    return Outcome(tuple(links), tuple(founded), found, questions)
