@@ -12,6 +12,8 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any, Literal, NamedTuple
 
+import orjson
+
 from mapping.schema import Fields, FieldValue
 
 #: Before every change a vendor can tell of.
@@ -132,6 +134,11 @@ class PlannedWrite:
     before: Fields
     version: str = ""
 
+    @property
+    def fingerprint(self) -> str:
+        """Equal for writes that would do the same to the same record."""
+        return fingerprint([self.kind, self.record, self.fields])
+
     def as_json(self) -> dict[str, Any]:
         """For plan files and dry runs."""
         return {
@@ -144,6 +151,12 @@ class PlannedWrite:
             "before": self.before,
             "version": self.version,
         }
+
+
+def fingerprint(value: Any) -> str:
+    """A short text that is equal for equal JSON values."""
+    text = orjson.dumps(value, option=orjson.OPT_SORT_KEYS)
+    return hashlib.blake2b(text, digest_size=16).hexdigest()
 
 
 def entity_id(object: str, founder: Place, attempt: int = 0) -> str:

@@ -7,6 +7,7 @@ are gathered and their outcomes stored, a batch of entities in one transaction.
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 
 from mapping.schema import OBJECTS, Fields
 from mapping.stages import load_stages
@@ -23,8 +24,10 @@ from sync.model import (
     Member,
     Merged,
     Place,
+    PlannedWrite,
     Replica,
     entity_id,
+    fingerprint,
 )
 from sync.store import books, entities, queues, replicas
 from sync.store.database import Session, chunks
@@ -225,6 +228,9 @@ def _settle(wiring: Wiring, object: str, ids: Sequence[str], doomed: set[str]) -
         queues.touch(session, object, ids)  # connections left out have not been planned for
     else:
         queues.take_touched(session, object, ids)
+        unread = wiring.unread.get(object, frozenset())
+        # They have not been planned for where they may turn out to have a record.
+        queues.touch(session, object, [id for id in ids if unread - linked.get(id, {}).keys()])
 
 
 def _places(linked: dict[str, dict[str, str]], id: str) -> list[Place]:
@@ -349,10 +355,37 @@ def _plan(
             buried=frozenset({c for e, c in tombstones if e == id} | absent),
             archive=id in doomed,
         )
-    writes = [write for p in planned.values() for write in p.writes]
+    failed = books.failed_before(session, object, planned)
+    writes = [
+        wanted
+        for p in planned.values()
+        for write in p.writes
+        if (wanted := _without_failed(write, failed)) is not None
+    ]
     queues.replace_outbox(session, object, outcomes, writes, wiring.run)
     return [
         queues.Pending(m.connection, m.target_object, f"entity:{m.entity}", object, id)
         for id, p in planned.items()
         for m in p.missing
     ]
+
+
+def _without_failed(
+    write: PlannedWrite, failed: set[tuple[str, str, str, str]]
+) -> PlannedWrite | None:
+    """The write without what failed before and has not changed since; None if that is all.
+
+    Deciding on an entity again for another reason must not repeat a write that cannot
+    succeed: it waits as a problem until its values change or a person says so.
+    """
+    place = (write.connection, write.entity)
+    if (*place, "", write.fingerprint) in failed:
+        return None
+    kept = {
+        name: value
+        for name, value in write.fields.items()
+        if (*place, name, fingerprint(value)) not in failed
+    }
+    if len(kept) == len(write.fields):
+        return write
+    return replace(write, fields=kept) if kept else None

@@ -91,7 +91,7 @@ def plan(
                 writes.append(_write(schema, entity, member, target, "update", changes, before))
         elif target.creates and target.connection not in buried and _wanted(fields, target):
             values = planner.contents()
-            if values.get(schema.title) is not None or len(values) > 1:
+            if values:
                 writes.append(_write(schema, entity, None, target, "create", values, {}))
     return Planned(tuple(writes), tuple(missing))
 

@@ -22,10 +22,10 @@ from connectors.errors import (
     Wait,
 )
 from connectors.errors import describe as describe_error
-from mapping.schema import OBJECTS, Fields
+from mapping.schema import OBJECTS, Fields, FieldValue
 from sync.engine import references
 from sync.engine.wiring import Connected, Wiring
-from sync.model import NEVER, Place, PlannedWrite, Replica
+from sync.model import NEVER, Place, PlannedWrite, Replica, fingerprint
 from sync.store import books, queues, replicas
 from sync.store.database import chunks
 from sync.store.queues import Queued
@@ -137,6 +137,12 @@ def _prepare(wiring: Wiring, connected: Connected, object: str, items: Sequence[
             queues.Pending(connected.name, target, f"entity:{entity}", object, write.entity)
             for target, entity in missing
         ]
+        if write.kind == "update":
+            fields = {
+                name: value
+                for name, value in fields.items()
+                if not _is_pointless(write.fields[name], value, before.get(name))
+            }
         native, faults = translator.to_native(fields, write.kind == "create")
         problems += [_fault(write, fault.field, fault.reason, fault.advice) for fault in faults]
         failed = {fault.field for fault in faults}
@@ -168,6 +174,11 @@ def _prepare(wiring: Wiring, connected: Connected, object: str, items: Sequence[
     return batch
 
 
+def _is_pointless(wanted: FieldValue, known: FieldValue, held: FieldValue) -> bool:
+    """Whether of several references wanted, those with a record there are what it holds."""
+    return isinstance(wanted, list) and isinstance(known, list) and known == held
+
+
 def _fault(write: PlannedWrite, field: str, reason: str, advice: str) -> books.Problem:
     return books.Problem(
         connection=write.connection,
@@ -179,6 +190,7 @@ def _fault(write: PlannedWrite, field: str, reason: str, advice: str) -> books.P
         cause="untranslatable",
         message=reason,
         advice=advice,
+        fingerprint=fingerprint(write.fields[field]),
     )
 
 
@@ -200,6 +212,7 @@ def _store(wiring: Wiring, object: str, batch: _Batch, results: Sequence[WriteRe
     problems: list[books.Problem] = []
     saved: list[Replica] = []
     links: list[replicas.Link] = []
+    keys: dict[Place, dict[str, list[str]]] = {}
     for queued in batch.items:
         result = by_key.get(str(queued.id)) or WriteResult(
             key=str(queued.id), error=Bug(f"{connected.name}: no result for a write")
@@ -218,10 +231,13 @@ def _store(wiring: Wiring, object: str, batch: _Batch, results: Sequence[WriteRe
         }
         saved.append(_written(wiring, connected, object, queued, result, sent, known))
         if queued.write.kind == "create":
+            place, write = saved[-1].place, queued.write
+            keys[place] = wiring.keys(object, place, write.fields, write.entity)
             links.append(replicas.Link(saved[-1].place, queued.write.entity, "created"))
         journal.append(_entry(queued, result, sent))
     replicas.save(session, object, saved)
     replicas.save_links(session, object, links, wiring.run)
+    replicas.save_keys(session, object, keys)
     queues.settle_pending(
         session,
         connected.name,
@@ -284,6 +300,7 @@ def _failed(
             message=told["message"],
             words=told["words"],
             advice=told["advice"],
+            fingerprint=write.fingerprint,
         )
     )
     detail = {"kind": write.kind, "fields": write.fields, "before": write.before, **told}
@@ -321,6 +338,7 @@ def _unwritten(
                     message=told["message"],
                     words=told["words"],
                     advice=told["advice"],
+                    fingerprint=fingerprint(queued.write.fields[name]),
                 )
             )
     return failed
@@ -364,7 +382,7 @@ def _written(
         version=result.version or old.version,
         stamp=result.modified_at or old.stamp,
         changed_at=NEVER if creating else old.changed_at,
-        waiting=creating or old.waiting,  # the next look at it gives it its match keys
+        waiting=False if creating else old.waiting,
         deleted=False,
     )
 

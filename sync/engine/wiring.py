@@ -10,19 +10,23 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
+from zoneinfo import ZoneInfo
 
 from connectors import connect
 from connectors.base import Account, Connector
-from connectors.errors import ConnectorError
+from connectors.budget import Budget
+from connectors.errors import ConnectorError, QuotaExhausted
 from mapping import values
 from mapping.document import catalog
-from mapping.schema import OBJECTS, FieldValue, Kind, Policy
+from mapping.schema import OBJECTS, Fields, FieldValue, Kind, Policy
 from mapping.translate import Translator, compile
+from sync.engine.keys import keys_of
 from sync.engine.merge import Rules, Same
 from sync.engine.plan import Target
 from sync.engine.report import Progress, Report, Silent
-from sync.settings import Settings, access
-from sync.store import books
+from sync.model import Place
+from sync.settings import Settings, access, budget
+from sync.store import books, spend
 from sync.store.database import Session
 from sync.store.tokens import StoreKeeper
 
@@ -39,6 +43,7 @@ class Connected:
     """Objects whose external-id field is in place."""
     translators: Mapping[str, Translator]
     keeper: StoreKeeper
+    budget: Budget
 
     def takes_part(self, object: str) -> bool:
         """Whether the connection has a mapping for the object."""
@@ -59,6 +64,9 @@ class Wiring:
     stop: threading.Event = field(default_factory=threading.Event)
     failed: dict[str, ConnectorError] = field(default_factory=dict)
     """Connections that met `Stop` or `Wait` and are left alone for the rest of the run."""
+    unread: dict[str, frozenset[str]] = field(default_factory=dict)
+    """object -> connections that this run did not read to their end: what a record is made for
+    there may have one already."""
 
     def with_object(self, object: str) -> list[Connected]:
         """Connections that take part in an object, in the order of settings.yaml."""
@@ -74,7 +82,31 @@ class Wiring:
     def give_up(self, connection: str, error: ConnectorError) -> None:
         """Leave a connection alone for the rest of this run."""
         self.failed.setdefault(connection, error)
-        self.report.errors.setdefault(connection, f"{error} ({error.advice})")
+        told = f"{error} ({error.advice})"
+        if isinstance(error, QuotaExhausted) and error.until is not None:
+            told = f"{error}; goes on at {self.at(error.until)}"
+        self.report.errors.setdefault(connection, told)
+
+    def yields(self, connected: Connected) -> bool:
+        """Whether reads of everything must leave what little the budget has to reads of changes;
+        reported if so."""
+        if not connected.budget.is_low:
+            return False
+        until = connected.budget.until_not_low
+        when = f"goes on at {self.at(until)}" if until else "goes on when calls come back"
+        self.report.errors.setdefault(
+            connected.name,
+            f"{connected.name}: less than a tenth of our share of the day's "
+            f"{connected.budget.usual.unit} is left, which reads of changes keep; "
+            f"reading everything {when}",
+        )
+        return True
+
+    def at(self, instant: datetime) -> str:
+        """A time to come in the hub's zone, with the day if it is not today."""
+        zone = ZoneInfo(self.settings.hub.time_zone)
+        there, here = instant.astimezone(zone), self.clock().astimezone(zone)
+        return f"{there:%H:%M}" if there.date() == here.date() else f"{there:%H:%M on %Y-%m-%d}"
 
     @contextmanager
     def counting(self, object: str) -> Any:
@@ -115,6 +147,14 @@ class Wiring:
             )
         return Rules(policies, priority)
 
+    def keys(
+        self, object: str, place: Place, fields: Fields, external: str
+    ) -> dict[str, list[str]]:
+        """Match keys of a record: rule name -> keys. References are entity ids."""
+        parts = {rule.name: rule.keys for rule in self.settings.rules(object)}
+        region = self.settings.region_of(place.connection)
+        return keys_of(OBJECTS[object], fields, parts, region, external)
+
     def targets(self, object: str) -> list[Target]:
         """The connections that an object's plan writes to."""
         if object == "user":
@@ -130,7 +170,9 @@ class Wiring:
                     writable=translator.writable,
                     readable=translator.readable,
                     holds_one=translator.holds_one,
-                    creates=connected.name in creates and object in connected.provisioned,
+                    creates=connected.name in creates
+                    and object in connected.provisioned
+                    and connected.name not in self.unread.get(object, ()),
                     when=creates.get(connected.name),
                 )
             )
@@ -141,7 +183,7 @@ def open_connections(
     settings: Settings,
     base: Path,
     session: Session,
-    now: datetime,
+    clock: Callable[[], datetime],
     only: tuple[str, ...] = (),
 ) -> tuple[dict[str, Connected], dict[str, ConnectorError]]:
     """Connectors for all configured connections (or `only` some), and those that failed.
@@ -155,7 +197,10 @@ def open_connections(
         if only and name not in only:
             continue
         keeper = StoreKeeper(session.engine, name)
-        connector = connect(chosen.vendor, access(settings, name, base, keeper=keeper))
+        spending = budget(settings, name, clock)
+        spend.read(session.engine, spending, clock())
+        chosen_access = access(settings, name, base, keeper=keeper, budget=spending)
+        connector = connect(chosen.vendor, chosen_access)
         try:
             if name in known:
                 account = account_from(known[name]["body"])
@@ -163,12 +208,14 @@ def open_connections(
             else:
                 account, provisioned = connector.check(), {}
                 books.save_account(
-                    session, name, chosen.vendor, dataclasses.asdict(account), {}, now
+                    session, name, chosen.vendor, dataclasses.asdict(account), {}, clock()
                 )
                 session.commit()
         except ConnectorError as error:
             failed[name] = error
             connector.close()
+            spend.save(session, [spending], clock())
+            session.commit()
             continue
         opened[name] = Connected(
             name=name,
@@ -178,6 +225,7 @@ def open_connections(
             provisioned=frozenset(provisioned),
             translators=translators(settings, name, account, base),
             keeper=keeper,
+            budget=spending,
         )
     return opened, failed
 

@@ -105,7 +105,8 @@ def journal(
 class Problem:
     """A record set aside, a field that could not be translated, or a write that failed.
 
-    `stage` is ``read`` or ``write``; `field` '' means the whole record.
+    `stage` is ``read`` or ``write``; `field` '' means the whole record. `fingerprint` tells
+    what failed: the same write is not tried again while its problem is open.
     """
 
     connection: str
@@ -118,6 +119,7 @@ class Problem:
     message: str
     words: str = ""
     advice: str = ""
+    fingerprint: str = ""
 
 
 def report_problems(session: Session, found: Iterable[Problem], run: int, now: datetime) -> None:
@@ -137,6 +139,7 @@ def report_problems(session: Session, found: Iterable[Problem], run: int, now: d
             "message": p.message,
             "words": p.words,
             "advice": p.advice,
+            "fingerprint": p.fingerprint,
             "last_run": run,
             "seen_at": now,
         }
@@ -179,6 +182,27 @@ def solve_problems(
                 )
                 .values(status="solved")
             )
+
+
+def failed_before(
+    session: Session, object: str, entities: Iterable[str]
+) -> set[tuple[str, str, str, str]]:
+    """(connection, entity, field, fingerprint) of writes that failed and wait for a change."""
+    column = tables.problem.c
+    found: set[tuple[str, str, str, str]] = set()
+    for batch in chunks(sorted(set(entities))):
+        query = sa.select(column.connection, column.entity, column.field, column.fingerprint)
+        rows = session.rows(
+            query.where(
+                column.object == object,
+                column.stage == "write",
+                column.status.in_(("open", "ignored")),
+                column.fingerprint != "",
+                column.entity.in_(batch),
+            )
+        )
+        found |= {(row[0], row[1], row[2], row[3]) for row in rows}
+    return found
 
 
 def has_open_problems(session: Session, connection: str, object: str, stage: str) -> bool:
