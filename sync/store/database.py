@@ -11,10 +11,12 @@ from typing import Any, TypeVar
 import sqlalchemy as sa
 from alembic import command
 from alembic.config import Config
+from alembic.migration import MigrationContext
+from alembic.script import ScriptDirectory
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine import Connection, Engine, make_url
 
-from sync.store.views import create_views
+from sync.store.views import create_views, views_are_current
 
 T = TypeVar("T")
 
@@ -64,9 +66,17 @@ def open_engine(url: str) -> Engine:
 
 
 def migrate(engine: Engine) -> None:
-    """Bring the store to this version's tables and views; a new store gets all of them."""
+    """Bring the store to this version's tables and views; a new store gets all of them.
+
+    A store that is up to date is only read.
+    """
     config = Config()
     config.set_main_option("script_location", str(Path(__file__).parent / "migrations"))
+    with engine.connect() as reader:
+        head = ScriptDirectory.from_config(config).get_current_head()
+        current = MigrationContext.configure(reader).get_current_revision()
+        if current == head and views_are_current(reader):
+            return
     with engine.execution_options(writes=True).begin() as connection:
         config.attributes["connection"] = connection
         command.upgrade(config, "head")
@@ -79,10 +89,12 @@ class Session:
     All of a run's reads and writes go through it, from one thread.
     """
 
-    def __init__(self, engine: Engine, dry: bool = False, patience: float = PATIENCE) -> None:
+    def __init__(
+        self, engine: Engine, dry: bool = False, patience: float = PATIENCE, writes: bool = True
+    ) -> None:
         self.engine = engine
         self.dry = dry
-        self._connection = engine.connect().execution_options(writes=True)
+        self._connection = engine.connect().execution_options(writes=writes)
         # `SET` outlives the session in a pooled connection, so everybody sets it.
         milliseconds = int(patience * 1000)
         if engine.dialect.name == "sqlite":
@@ -129,6 +141,16 @@ class Session:
         """Roll back what was not committed and give the connection back."""
         self._connection.rollback()
         self._connection.close()
+
+
+@contextmanager
+def reading(engine: Engine) -> Iterator[Session]:
+    """A `Session` for looking only: it waits for no writer and keeps none waiting."""
+    made = Session(engine, writes=False)
+    try:
+        yield made
+    finally:
+        made.close()
 
 
 @contextmanager

@@ -8,10 +8,13 @@ another do not appear.
 
 from __future__ import annotations
 
+import hashlib
+
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
 from mapping.schema import OBJECTS, Kind, ObjectSchema
+from sync.store import tables
 
 #: Objects that have a view.
 PUBLISHED: tuple[str, ...] = ("company", "contact", "deal", "ticket")
@@ -23,6 +26,21 @@ def create_views(connection: Connection) -> None:
         schema = OBJECTS[name]
         connection.execute(sa.text(f"DROP VIEW IF EXISTS {schema.plural}"))
         connection.execute(sa.text(view_sql(schema, connection.dialect.name)))
+    connection.execute(sa.delete(tables.made))
+    connection.execute(
+        sa.insert(tables.made).values(name="views", digest=_digest(connection.dialect.name))
+    )
+
+
+def views_are_current(connection: Connection) -> bool:
+    """Whether the views are those that `create_views` would make. The table must exist."""
+    query = sa.select(tables.made.c.digest).where(tables.made.c.name == "views")
+    return connection.execute(query).scalar() == _digest(connection.dialect.name)
+
+
+def _digest(dialect: str) -> str:
+    text = "".join(view_sql(OBJECTS[name], dialect) for name in PUBLISHED)
+    return hashlib.blake2b(text.encode(), digest_size=16).hexdigest()
 
 
 def view_sql(schema: ObjectSchema, dialect: str) -> str:

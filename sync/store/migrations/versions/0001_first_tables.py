@@ -237,6 +237,12 @@ def upgrade() -> None:
     )
     op.create_index("link_entity", "link", ["object", "entity"], unique=False)
     op.create_table(
+        "made",
+        sa.Column("name", sa.Text(), nullable=False),
+        sa.Column("digest", sa.Text(), nullable=False),
+        sa.PrimaryKeyConstraint("name"),
+    )
+    op.create_table(
         "mapping_version",
         sa.Column("connection", sa.Text(), nullable=False),
         sa.Column("object", sa.Text(), nullable=False),
