@@ -139,8 +139,10 @@ class TestCreates:
         assert planned(fields, [], target("a", creates=True, when={"country": "TH"})).writes
         assert not planned(fields, [], target("a", creates=True, when={"country": "DE"})).writes
 
-    def test_a_nearly_empty_entity_is_not_spread(self) -> None:
-        assert planned({"job_title": "x"}, [], target("a", creates=True)).writes == ()
+    def test_whatever_is_known_is_spread_and_nothing_is_not(self) -> None:
+        (write,) = planned({"job_title": "x"}, [], target("a", creates=True)).writes
+        assert write.fields == {"job_title": "x"}
+        assert planned({"job_title": None}, [], target("a", creates=True)).writes == ()
 
     def test_archiving_reaches_every_record_and_creates_none(self) -> None:
         found = planned(
