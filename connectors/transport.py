@@ -78,6 +78,10 @@ class Retrier:
         self._sleep = sleep
         self._random = random.Random()  # noqa: S311 (jitter is no secret)
 
+    def pause(self, seconds: float) -> None:
+        """Let `seconds` pass: for work that the vendor does on its own and we ask after."""
+        self._sleep(seconds)
+
     def _pause(self, state: tenacity.RetryCallState) -> float:
         error = state.outcome.exception() if state.outcome else None
         asked = error.retry_after if isinstance(error, Throttled) else None

@@ -187,8 +187,10 @@ class Client:
                 path, params=dict(params or {}), method=method, data=data, headers=_WRITE_HEADERS
             )
 
-        if repeatable:
-            return self._patiently(send)
+        return self._patiently(send) if repeatable else self._surely(send)
+
+    def _surely(self, send: Callable[[Salesforce], T]) -> T:
+        """Patience with a call that must not be sent again once its outcome is unknown."""
         try:
             return self._retrier.call(lambda: self._sure(send))
         except _OutcomeUnknown as unknown:
@@ -199,6 +201,47 @@ class Client:
             return self._once(send)
         except Unavailable as error:
             raise _OutcomeUnknown(error) from error
+
+    def bulk(
+        self,
+        method: str,
+        path: str,
+        body: Mapping[str, object] | None = None,
+        *,
+        data: bytes = b"",
+        params: Mapping[str, str] | None = None,
+        retry: bool = True,
+        repeatable: bool = True,
+    ) -> requests.Response:
+        """The reply of the Bulk API to ``{method} {base}{path}``.
+
+        Args:
+            body: sent as JSON; without it `data` is sent, as CSV.
+            retry: be patient; if not, it is tried once.
+            repeatable: see `write`.
+        """
+        content = dumps(body) if body is not None else data
+        kind = "application/json" if body is not None else "text/csv"
+
+        def send(salesforce: Salesforce) -> requests.Response:
+            url = f"{salesforce.base_url}{path}"
+            headers = {"Authorization": f"Bearer {salesforce.session_id}", "Accept": "*/*"}
+            if content:
+                headers["Content-Type"] = f"{kind}; charset=UTF-8"
+            reply = self._session.request(
+                method, url, params=dict(params or {}), data=content or None, headers=headers
+            )
+            if reply.status_code >= 300:
+                try:
+                    told = reply.json()
+                except ValueError:
+                    told = reply.content
+                raise SalesforceError(url, reply.status_code, path, told)
+            return reply
+
+        if repeatable or not retry:
+            return self._patiently(send, retry)
+        return self._surely(send)
 
     def query(self, soql: str, deleted: bool = False) -> dict[str, Any]:
         """The first page of a query; `deleted` includes the recycle bin."""

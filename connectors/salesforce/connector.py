@@ -21,9 +21,11 @@ from connectors.base import (
 from connectors.errors import Misconfigured
 from connectors.salesforce.account import AccountReader
 from connectors.salesforce.batch import BATCH
+from connectors.salesforce.bulk import Jobs
+from connectors.salesforce.bulk_write import BULK_WRITE_FROM, BulkWriter
 from connectors.salesforce.client import Client
 from connectors.salesforce.describe import Schema
-from connectors.salesforce.read import OVERLAP, Reader
+from connectors.salesforce.read import BULK_FROM, OVERLAP, Reader
 from connectors.salesforce.write import Writer
 from connectors.transport import Meter, Retrier
 
@@ -32,7 +34,9 @@ class SalesforceConnector:
     """One account. Nothing is sent before the first method is called.
 
     Options: ``api_version`` (``62.0``), ``overlap_seconds`` (60: how long a transaction may
-    take to become visible), ``audience`` (for JWT, where it cannot be told from the address).
+    take to become visible), ``audience`` (for JWT, where it cannot be told from the address),
+    ``bulk_from`` (20000: first loads of more records go through the Bulk API) and
+    ``bulk_write_from`` (2000: so do pushes of more writes of one kind).
     """
 
     vendor = "salesforce"
@@ -58,8 +62,19 @@ class SalesforceConnector:
         self._client = Client(access, self.meter, retrier)
         self._schema = Schema(self._client)
         self._account = AccountReader(self._client, self._schema)
-        self._reader = Reader(self._client, self._schema, self._account.user_id, _overlap(access))
-        self._writer = Writer(self._client, self._schema, retrier)
+        jobs = Jobs(self._client, retrier)
+        self._reader = Reader(
+            self._client,
+            self._schema,
+            self._account.user_id,
+            jobs,
+            _overlap(access),
+            _count(access, "bulk_from", BULK_FROM),
+        )
+        bulk = BulkWriter(
+            access.connection, jobs, _count(access, "bulk_write_from", BULK_WRITE_FROM)
+        )
+        self._writer = Writer(self._client, self._schema, retrier, bulk)
 
     def check(self) -> Account:
         """Prove the credentials and say whose account this is."""
@@ -115,3 +130,13 @@ def _overlap(access: Access) -> timedelta:
             f"{access.connection}: options.overlap_seconds must be a number, not {text!r}",
             connection=access.connection,
         ) from None
+
+
+def _count(access: Access, option: str, usual: int) -> int:
+    text = access.options.get(option, str(usual)).strip()
+    if not text.isdecimal():
+        raise Misconfigured(
+            f"{access.connection}: options.{option} must be a whole number, not {text!r}",
+            connection=access.connection,
+        )
+    return int(text)

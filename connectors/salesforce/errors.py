@@ -258,7 +258,8 @@ def from_item(
         return Gone(message, **rest)
     if code in _LOCKED:
         return Locked(message, **rest)
-    if code in _REFUSED:
+    # What the Bulk API says of a date or number that is none has the code of a hidden field.
+    if code in _REFUSED and "Failed to deserialize" not in words:
         return Refused(message, **rest)
     return Invalid(message, **rest)
 

@@ -3,106 +3,70 @@
 # ruff: noqa: S608 (names are checked and values quoted by `soql`)
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from typing import Any, TypeVar
+from typing import Any
 
-from connectors.base import ObjectInfo, Page, Record, Value
+from connectors.base import Page, Record
 from connectors.errors import Misconfigured
+from connectors.salesforce.bulk import Jobs
 from connectors.salesforce.client import Client, LocatorExpired
-from connectors.salesforce.cursor import Cursor
-from connectors.salesforce.describe import ROLES, Schema
-from connectors.salesforce.soql import LONGEST, chunks, listed, name, size
-from connectors.salesforce.values import decode, instant, is_id, soql_instant, to18
-
-T = TypeVar("T")
+from connectors.salesforce.cursor import Cursor, Sweep, load
+from connectors.salesforce.describe import Schema
+from connectors.salesforce.rows import Plan, Plans, Rows
+from connectors.salesforce.soql import chunks, listed, name
+from connectors.salesforce.sweep import Sweeper
+from connectors.salesforce.values import instant, is_id, soql_instant, to18
 
 #: A transaction may become visible this long after the stamp it carries.
 OVERLAP = timedelta(seconds=60)
+#: First loads of more records than this go through the Bulk API.
+BULK_FROM = 20_000
 
-_SYSTEM = ("SystemModstamp", "LastModifiedDate", "LastModifiedById", "CreatedDate", "IsDeleted",
-           "MasterRecordId")  # fmt: skip
-_ROLE_QUERY = f"(SELECT ContactId, IsDeleted, SystemModstamp, LastModifiedById FROM {ROLES})"
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-# Leaves room for a condition behind the longest SELECT that is sent as a query.
-_WIDE = LONGEST - 4_000
-
-
-@dataclass(frozen=True, slots=True)
-class _Plan:
-    """What is selected. `wide`: too many fields for a URL; they are fetched by a POST."""
-
-    info: ObjectInfo
-    fields: tuple[str, ...]
-    system: tuple[str, ...]
-    roles: bool
-    wide: bool
-
-    @property
-    def stamp(self) -> str:
-        """The field changes are ordered by."""
-        return self.system[0]
-
-    @property
-    def select(self) -> str:
-        """``SELECT … FROM …``."""
-        names = ["Id", *self.system]
-        if not self.wide:
-            names += [field for field in self.fields if field not in names]
-        if self.roles:
-            names.append(_ROLE_QUERY)
-        return f"SELECT {', '.join(names)} FROM {self.info.name}"
 
 
 class Reader:
     """Reads one account. `us` tells the id of our own user, '' where unknown."""
 
     def __init__(
-        self, client: Client, schema: Schema, us: Callable[[], str], overlap: timedelta = OVERLAP
+        self,
+        client: Client,
+        schema: Schema,
+        us: Callable[[], str],
+        jobs: Jobs,
+        overlap: timedelta = OVERLAP,
+        bulk_from: int = BULK_FROM,
     ) -> None:
         self._client = client
         self._schema = schema
-        self._us = us
+        self._plans = Plans(schema)
+        self._rows = Rows(client, us)
+        self._sweeper = Sweeper(client, self._plans, self._rows, jobs)
         self._overlap = overlap
-
-    def _plan(self, object: str, fields: Sequence[str]) -> _Plan:
-        info = self._schema.get(object)
-        # A field the account hides is absent from the records, and does not stop the others.
-        seen = tuple(
-            name(field)
-            for field in dict.fromkeys(fields)
-            if field in info.fields and field != ROLES
-        )
-        system = tuple(field for field in _SYSTEM if field in info.fields)
-        roles = ROLES in fields and ROLES in info.fields
-        plan = _Plan(info, seen, system, roles, wide=False)
-        return _Plan(info, seen, system, roles, wide=True) if size(plan.select) > _WIDE else plan
-
-    def _fresh(self, object: str, fields: Sequence[str], ask: Callable[[_Plan], T]) -> T:
-        """`ask` with a plan; once more with a new describe if a field was hidden meanwhile."""
-        try:
-            return ask(self._plan(object, fields))
-        except Misconfigured as error:
-            if error.code not in ("INVALID_FIELD", "INVALID_TYPE"):
-                raise
-            self._schema.refresh(object)
-            return ask(self._plan(object, fields))
+        self._bulk_from = bulk_from
 
     # What changed
 
     def pull(self, object: str, fields: Sequence[str], since: str | None) -> Iterator[Page]:
         """See `connectors.base.Connector.pull`."""
-        start = None if since is None else Cursor.load(since, self._client.connection)
-        plan, page = self._fresh(object, fields, lambda plan: (plan, self._open(plan, start)))
+        start = None if since is None else load(since, self._client.connection)
+        if isinstance(start, Sweep):
+            yield from self._sweeper.pages(object, fields, start)
+            return
+        plan, page = self._plans.fresh(object, fields, lambda plan: (plan, self._open(plan, start)))
         began = self._client.asked_at or _EPOCH
+        expected = int(page["totalSize"])
+        if start is None and expected > self._bulk_from:
+            sweep = self._sweeper.begin(object, fields, began, expected)
+            if sweep is not None:
+                yield from self._sweeper.pages(object, fields, sweep)
+                return
         place = start
         roles_from = start.roles if start else began
         seen: set[str] = set()
-        expected = int(page["totalSize"])
         while True:
-            records = self._records(plan, page["records"])
+            records = self._rows.records(plan, page["records"])
             seen.update(record.id for record in records)
             place = self._advanced(plan, page["records"], place, began, roles_from)
             if page["done"]:
@@ -125,17 +89,17 @@ class Reader:
         parts = list(chunks(plan.select, changed, 200))
         for number, part in enumerate(parts, 1):
             last = number == len(parts)
-            found = self._records(plan, self._by_ids(plan, part))
+            found = self._rows.records(plan, self._by_ids(plan, part))
             yield Page(found, end.dump() if last else between, last, expected)
 
-    def _open(self, plan: _Plan, start: Cursor | None) -> dict[str, Any]:
+    def _open(self, plan: Plan, start: Cursor | None) -> dict[str, Any]:
         where = f" WHERE {start.condition(plan.stamp, self._overlap)}" if start else ""
         order = f" ORDER BY {plan.stamp} ASC, Id ASC"
         return self._client.query(plan.select + where + order, deleted=start is not None)
 
     def _advanced(
         self,
-        plan: _Plan,
+        plan: Plan,
         rows: Sequence[Mapping[str, Any]],
         place: Cursor | None,
         began: datetime,
@@ -168,13 +132,13 @@ class Reader:
         """See `connectors.base.Connector.fetch`."""
         wanted = list(dict.fromkeys(to18(id) for id in ids))
 
-        def ask(plan: _Plan) -> list[Record]:
+        def ask(plan: Plan) -> list[Record]:
             found: list[Record] = []
             for part in chunks(plan.select, [id for id in wanted if is_id(id)], 400):
-                found += self._records(plan, self._by_ids(plan, part))
+                found += self._rows.records(plan, self._by_ids(plan, part))
             return found
 
-        found = self._fresh(object, fields, ask) if wanted else []
+        found = self._plans.fresh(object, fields, ask) if wanted else []
         known = {record.id for record in found}
         at = self._client.asked_at or datetime.now(UTC)
         # Past the recycle bin nothing is left of a record but its absence.
@@ -197,98 +161,19 @@ class Reader:
                 connection=self._client.connection,
             )
 
-        def ask(plan: _Plan) -> list[Record]:
+        def ask(plan: Plan) -> list[Record]:
             found: dict[str, Record] = {}
             for part in chunks(plan.select, wanted, 200):
                 soql = f"{plan.select} WHERE {name(field)} IN {listed(part)}"
-                for record in self._records(plan, self._client.query_all(soql)):
+                for record in self._rows.records(plan, self._client.query_all(soql)):
                     found[record.id] = record
             return list(found.values())
 
-        return self._fresh(object, fields, ask)
+        return self._plans.fresh(object, fields, ask)
 
-    def _by_ids(self, plan: _Plan, ids: Sequence[str]) -> list[dict[str, Any]]:
+    def _by_ids(self, plan: Plan, ids: Sequence[str]) -> list[dict[str, Any]]:
         soql = f"{plan.select} WHERE Id IN {listed(ids)}"
         return self._client.query_all(soql, deleted=True)
-
-    # Rows to records
-
-    def _records(self, plan: _Plan, rows: Sequence[dict[str, Any]]) -> tuple[Record, ...]:
-        if plan.wide:
-            rows = self._widened(plan, rows)
-        return tuple(self._record(plan, row) for row in rows)
-
-    def _widened(self, plan: _Plan, rows: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
-        """The rows with all fields, read in one piece so that no record is half old, half new."""
-        live = [row["Id"] for row in rows if not row.get("IsDeleted")]
-        whole: dict[str, dict[str, Any]] = {}
-        if live:
-            body = {"ids": live, "fields": ["Id", *plan.system, *plan.fields]}
-            path = f"composite/sobjects/{plan.info.name}"
-            whole = {row["Id"]: row for row in self._client.post_read(path, body) or () if row}
-        # A live row that has gone meanwhile comes in the next pull, as a deletion.
-        return [
-            {**row, **whole.get(row["Id"], {})}
-            for row in rows
-            if row.get("IsDeleted") or row["Id"] in whole
-        ]
-
-    def _record(self, plan: _Plan, row: Mapping[str, Any]) -> Record:
-        stamp = str(row[plan.stamp])
-        modified = instant(row.get("LastModifiedDate") or stamp)
-        editor = to18(row.get("LastModifiedById") or "")
-        created = row.get("CreatedDate")
-        deleted = bool(row.get("IsDeleted"))
-        values: dict[str, Value] = {}
-        if not deleted:
-            for field in plan.fields:
-                if field in row:
-                    values[field] = decode(row[field], plan.info.fields[field].type)
-        if plan.roles and not deleted:
-            rows = self._all_roles(row.get(ROLES))
-            contacts = {to18(role["ContactId"]) for role in rows if not role.get("IsDeleted")}
-            values[ROLES] = tuple(sorted(contacts))
-            modified, editor = self._latest(modified, editor, rows)
-        return Record(
-            object=plan.info.name,
-            id=to18(row["Id"]),
-            values=values,
-            version=f"{soql_instant(instant(stamp))}/{_digest(deleted, values)}",
-            modified_at=modified,
-            created_at=instant(created) if created else None,
-            modified_by=editor,
-            deleted=deleted,
-            merged_into=to18(row.get("MasterRecordId") or "") if deleted else "",
-        )
-
-    def _all_roles(self, nested: Mapping[str, Any] | None) -> list[Mapping[str, Any]]:
-        """The rows of a child query; many of them come in pages of their own."""
-        rows: list[Mapping[str, Any]] = list((nested or {}).get("records") or ())
-        while nested is not None and not nested.get("done", True):
-            nested = self._client.more(nested["nextRecordsUrl"])
-            rows += nested["records"]
-        return rows
-
-    def _latest(
-        self, modified: datetime, editor: str, roles: Sequence[Mapping[str, Any]]
-    ) -> tuple[datetime, str]:
-        """Who touched the opportunity or its roles last, and when.
-
-        In a tie with ourselves the other one counts: a change by a person must not pass for
-        the echo of our own.
-        """
-        for role in roles:
-            at, by = instant(role["SystemModstamp"]), to18(role.get("LastModifiedById") or "")
-            if at > modified or (at == modified and by != editor and editor == self._us()):
-                modified, editor = at, by
-        return modified, editor
-
-
-def _digest(deleted: bool, values: Mapping[str, Value]) -> str:
-    """What tells two states of a record apart that were stamped in the same second, and an
-    opportunity whose contact roles changed, which leaves its stamp alone."""
-    state = repr((deleted, sorted(values.items())))
-    return hashlib.blake2b(state.encode(), digest_size=8).hexdigest()
 
 
 def _restart(roles_from: datetime) -> Cursor:

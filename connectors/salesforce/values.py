@@ -5,13 +5,15 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from datetime import UTC, datetime
-from decimal import Decimal
+from decimal import Decimal, InvalidOperation
 
 import orjson
 
 from connectors.base import FieldInfo, NativeType, Value
 
 _CHECKS = "ABCDEFGHIJKLMNOPQRSTUVWXYZ012345"
+#: A cell of an upload that empties the field.
+NULL = "#N/A"
 _ID15 = re.compile(r"[0-9A-Za-z]{15}\Z")
 
 
@@ -53,8 +55,12 @@ def decode(value: object, type: NativeType) -> Value:
     """
     if value is None or value == "":
         return None
-    if isinstance(value, bool | str):
-        return to18(value) if type in (NativeType.LOOKUP, NativeType.ID) else value  # type: ignore[arg-type]
+    if isinstance(value, bool):
+        return value
+    if isinstance(value, str):
+        if type in (NativeType.LOOKUP, NativeType.ID):
+            return to18(value)
+        return value.replace("\x00", "") or None
     if isinstance(value, int):
         return Decimal(value) if type in (NativeType.DECIMAL, NativeType.MONEY) else value
     if isinstance(value, Decimal):
@@ -64,6 +70,37 @@ def decode(value: object, type: NativeType) -> Value:
         return value.quantize(Decimal(1)) if isinstance(exponent, int) and exponent > 0 else value
     # Compound fields (addresses, locations) come as objects; their parts are fields of their own.
     return None
+
+
+_NUMERIC = frozenset({NativeType.INTEGER, NativeType.DECIMAL, NativeType.MONEY})
+
+
+def of_cell(text: str, type: NativeType) -> object:
+    """A cell of a bulk result as JSON would have it. CSV knows no null: it is an empty cell.
+
+    Raises:
+        ValueError: a number that is none.
+    """
+    if not text:
+        return None
+    if type is NativeType.BOOLEAN:
+        return text == "true"
+    if type in _NUMERIC:
+        try:
+            return Decimal(text)
+        except InvalidOperation:
+            raise ValueError(f"not a number: {text!r}") from None
+    return text
+
+
+def to_cell(value: object) -> str:
+    """An encoded value as a cell of an upload, where an empty one means "leave it"."""
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, Decimal):
+        return format(value, "f")
+    # Blank text is null over REST too.
+    return str(value) if value is not None and str(value).strip() else NULL
 
 
 def encode(value: Value, info: FieldInfo) -> Value:

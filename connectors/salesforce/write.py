@@ -1,4 +1,5 @@
-"""Carrying out writes: sObject Collections of 200, upserts by external id, junction rows."""
+"""Carrying out writes: sObject Collections of 200 or bulk jobs, upserts by external id,
+junction rows."""
 
 from __future__ import annotations
 
@@ -8,6 +9,7 @@ from typing import Any
 from connectors.base import ObjectInfo, Value, Write, WriteResult
 from connectors.errors import ConnectorError, Invalid, ItemError, Refused
 from connectors.salesforce.batch import Batches, Item, Send
+from connectors.salesforce.bulk_write import BulkWriter
 from connectors.salesforce.client import Client
 from connectors.salesforce.describe import ROLES, Schema
 from connectors.salesforce.gone import UNCLEAR, explain
@@ -20,8 +22,9 @@ from connectors.transport import Retrier
 class Writer:
     """Writes to one account."""
 
-    def __init__(self, client: Client, schema: Schema, retrier: Retrier) -> None:
+    def __init__(self, client: Client, schema: Schema, retrier: Retrier, bulk: BulkWriter) -> None:
         self._client = client
+        self._bulk = bulk
         self._schema = schema
         self._batches = Batches(client.connection, retrier)
         self._roles = RoleWriter(client, self._batches)
@@ -32,8 +35,11 @@ class Writer:
             return []
         info = self._schema.get(name(object))
         items = [self._item(info, write) for write in writes]
-        for send, chosen in self._groups(info, writes, items):
-            self._batches.deliver([items[number] for number in chosen], object, send)
+        for (kind, key), numbers in self._groups(writes, items):
+            chosen = [items[number] for number in numbers]
+            if self._bulk.worth(kind, key, len(chosen)):
+                chosen = self._bulk.deliver(info, kind, key, chosen)
+            self._batches.deliver(chosen, object, self._sender(info, kind, key))
         self._explain(info, writes, items)
         field_errors = self._write_roles(writes, items)
         return [
@@ -82,18 +88,15 @@ class Writer:
         item.done = True
 
     def _groups(
-        self, info: ObjectInfo, writes: Sequence[Write], items: Sequence[Item]
-    ) -> list[tuple[Send, list[int]]]:
+        self, writes: Sequence[Write], items: Sequence[Item]
+    ) -> list[tuple[tuple[str, str], list[int]]]:
         """What goes out together: by kind, creates also by their external-id field."""
         groups: dict[tuple[str, str], list[int]] = {}
         for number, (write, item) in enumerate(zip(writes, items, strict=True)):
             if not item.done:
                 key = write.external[0] if write.kind == "create" and write.external else ""
                 groups.setdefault((write.kind, key), []).append(number)
-        return [
-            (self._sender(info, kind, key), numbers)
-            for (kind, key), numbers in sorted(groups.items(), key=lambda g: _ORDER[g[0][0]])
-        ]
+        return sorted(groups.items(), key=lambda group: _ORDER[group[0][0]])
 
     def _sender(self, info: ObjectInfo, kind: str, key: str) -> Send:
         if kind == "archive":

@@ -8,8 +8,11 @@ from email.utils import format_datetime
 from typing import Any
 from urllib.parse import unquote
 
+from connectors.sandbox.salesforce.bulk_ingest import IngestJobs
+from connectors.sandbox.salesforce.bulk_query import QueryJobs
 from connectors.sandbox.salesforce.composite import Collections, Composite
 from connectors.sandbox.salesforce.ids import to18
+from connectors.sandbox.salesforce.jobs import Jobs
 from connectors.sandbox.salesforce.metadata import create_field, describe, summary
 from connectors.sandbox.salesforce.query import PAGE, Queries
 from connectors.sandbox.salesforce.rows import Rows, Several, missing, urls
@@ -46,6 +49,10 @@ class Rest:
         self._base = ""
         self._batch_size = PAGE
         self._composite = Composite(store, self.dispatch)
+        self.bulk: dict[str, Jobs] = {
+            "query": QueryJobs(store),
+            "ingest": IngestJobs(store, self.rows),
+        }
 
     def count(self) -> None:
         """Count one call of the day.
@@ -100,12 +107,25 @@ class Rest:
         self._batch_size = int(wanted[1]) if wanted else PAGE
         return self.dispatch(method, path, args, body)
 
+    def jobs(
+        self, method: str, base: str, path: str, args: Mapping[str, str], data: bytes
+    ) -> Reply:
+        """A request of the Bulk API 2.0; `path` follows ``/jobs``, `data` is JSON or CSV.
+
+        Raises:
+            Refusal, Refusals: it is refused.
+        """
+        kind, *rest = [unquote(part) for part in path.strip("/").split("/") if part] or [""]
+        if kind not in self.bulk:
+            raise missing()
+        return self.bulk[kind].answer(method, base, rest, args, data)
+
     def dispatch(self, method: str, path: str, args: Mapping[str, str], body: Any) -> Reply:
         """Route by the first part of the path."""
         parts = [unquote(part) for part in path.strip("/").split("/") if part]
         match parts:
             case []:
-                names = ("sobjects", "query", "queryAll", "limits", "composite", "tooling")
+                names = ("sobjects", "query", "queryAll", "limits", "composite", "jobs", "tooling")
                 return Reply(body={name: f"{self._base}/{name}" for name in names})
             case ["limits"]:
                 daily = {"Max": self.calls, "Remaining": max(0, self.calls - self.used)}

@@ -25,7 +25,7 @@ from connectors.sandbox.server import Clock
 #: Longest request target Salesforce takes, in bytes.
 LONGEST_URL = 16_384
 _NEUTRAL = frozenset({"id", "created_at", "modified_at", "modified_by", "history"})
-_READING_POSTS = re.compile(r"/composite/sobjects/\w+/?$|/jobs/query/?$|/tooling/")
+_READING_POSTS = re.compile(r"/composite/sobjects/\w+/?$|/tooling/")
 
 
 class Sandbox:
@@ -101,6 +101,13 @@ class Sandbox:
         if found is None or int(found[2]) not in VERSIONS:
             raise missing()
         self.rest.count()
+        bulk = re.fullmatch(r"/jobs(/.*)", found[3] or "")
+        if bulk:
+            reply = self.rest.jobs(
+                request.method, found[1], bulk[1], request.args, request.get_data()
+            )
+            reply.headers.setdefault("Sforce-Limit-Info", self.rest.usage)
+            return reply
         body = decode(request.get_data()) if request.method in ("POST", "PATCH", "PUT") else None
         reply = self.rest.answer(
             request.method,
@@ -122,6 +129,9 @@ class Sandbox:
             return False
         if not request.path.startswith("/services/data/") or _READING_POSTS.search(request.path):
             return False
+        if "/jobs/" in request.path:
+            # A job's rows are written once its upload is complete, and not before.
+            return request.method == "PATCH" and b"UploadComplete" in request.get_data()
         if re.search(r"/composite(/batch)?/?$", request.path):
             return bool(re.search(rb'"method"\s*:\s*"(?!GET)', request.get_data()))
         return True
