@@ -301,6 +301,12 @@ class Budget:
             return self._until(1, self._clock())
 
     @property
+    def until_not_low(self) -> datetime | None:
+        """When a tenth of our share will be there to spend; None if that is not known."""
+        with self._lock:
+            return self._until(max(1, -(-(self._cap() or 0) // LOW)), self._clock())
+
+    @property
     def is_low(self) -> bool:
         """Whether less than a tenth of our share is left."""
         with self._lock:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import UTC, datetime
 from pathlib import Path
 
 import sqlalchemy as sa
@@ -13,6 +13,7 @@ from sqlalchemy.engine import Engine
 
 from connectors import connect
 from connectors.base import Account, Connector
+from connectors.budget import Budget
 from connectors.errors import ConnectorError
 from connectors.transport import redact
 from mapping.check import Finding, Severity, check
@@ -21,8 +22,8 @@ from mapping.schema import OBJECTS
 from sync.engine.keys import known_parts
 from sync.kpis import BY_ID
 from sync.kpis import Target as KpiTarget
-from sync.settings import SYNCED, Settings, SettingsError, access
-from sync.store import books, queues, tables
+from sync.settings import SYNCED, Settings, SettingsError, access, budget
+from sync.store import books, queues, spend, tables
 from sync.store.database import Session
 from sync.store.tokens import StoreKeeper
 
@@ -39,6 +40,7 @@ class Checked:
         documents: the mapping of each object it takes part in.
         provisioned: object -> external-id field, where that is in place.
         added: native ``Object.field`` names that `provision` has added.
+        budget: what the hub may spend there, and has spent.
         advice: what works, and could be better.
         problems: what does not work.
     """
@@ -46,6 +48,7 @@ class Checked:
     connection: str
     vendor: str
     account: Account | None = None
+    budget: Budget | None = None
     documents: dict[str, Document] = field(default_factory=dict)
     provisioned: dict[str, str] = field(default_factory=dict)
     added: list[str] = field(default_factory=list)
@@ -109,7 +112,9 @@ def check_all(settings: Settings, base: Path, engine: Engine) -> list[Checked]:
     for name in settings.connections:
         checked = Checked(name, settings.connections[name].vendor)
         checked.documents = documents(settings, base, name)
-        with _Opened(settings, name, base, engine) as connector:
+        opened = _Opened(settings, name, base, engine)
+        checked.budget = opened.budget
+        with opened as connector:
             _check(connector, checked)
         found.append(checked)
     return found
@@ -234,11 +239,15 @@ def _told(error: ConnectorError) -> str:
 
 
 class _Opened:
-    """A connector that is closed at the end, and whose access tokens are kept in the store."""
+    """A connector that is closed at the end; its access tokens and what it spent are kept in
+    the store."""
 
     def __init__(self, settings: Settings, name: str, base: Path, engine: Engine) -> None:
+        self._engine = engine
         self._keeper = StoreKeeper(engine, name)
-        chosen = access(settings, name, base, keeper=self._keeper)
+        self.budget = budget(settings, name)
+        spend.read(engine, self.budget, datetime.now(UTC))
+        chosen = access(settings, name, base, keeper=self._keeper, budget=self.budget)
         self._connector = connect(settings.connections[name].vendor, chosen)
 
     def __enter__(self) -> Connector:
@@ -247,3 +256,4 @@ class _Opened:
     def __exit__(self, *_: object) -> None:
         self._connector.close()
         self._keeper.flush()
+        spend.flush(self._engine, self.budget, datetime.now(UTC))

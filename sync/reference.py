@@ -21,6 +21,7 @@ from pydantic.fields import FieldInfo
 from pydantic_core import PydanticUndefined
 from typer.models import ArgumentInfo
 
+from connectors.budget import USUAL
 from mapping.schema import OBJECTS, Policy
 from sync import settings
 from sync.cli import app
@@ -41,6 +42,15 @@ SECTIONS: tuple[tuple[str, type[BaseModel], str], ...] = (
         settings.ConnectionSettings,
         "One block for each account, under a name of your choice. `priority`, `create_in` and "
         "all messages use that name.",
+    ),
+    (
+        "connections.NAME.budget",
+        settings.BudgetSettings,
+        "How much of the account's allowance the hub may use; the rest is left to the account's "
+        "other applications. What an account allows is learnt from its replies. When the share "
+        "is used up, the connection is left alone until calls come back; nothing is lost. When "
+        "less than a tenth of it is left, first loads and full reads leave that to reads of "
+        "changes.",
     ),
     (
         "objects.OBJECT",
@@ -105,6 +115,12 @@ _DERIVED: Mapping[str, str] = {
     "full_name": "all parts of the name in any order, if there are at least two",
 }
 
+_TELLING: Mapping[str, str] = {
+    "salesforce": "the calls of the day, every one of them",
+    "hubspot": "the calls of the day, of ten seconds and of a second",
+    "zoho": "the credits left, once half of them are used; set `per_day` for an account with more",
+}
+
 _AUTH = """\
 ### auth
 
@@ -150,11 +166,34 @@ def settings_page() -> str:
         parts += [f"## {name}\n", f"{words}\n", _table(model)]
         if name == "connections.NAME":
             parts.append(_AUTH)
+        elif name == "connections.NAME.budget":
+            parts.append(_allowances())
         elif name == "objects.OBJECT":
             parts.append(_policies())
         elif name == "objects.OBJECT.match":
             parts.append(_keys())
     return "\n".join(parts)
+
+
+def _allowances() -> str:
+    lines = [
+        "Until an account's replies say otherwise, it is taken to allow:\n",
+        "| vendor | in 24 hours | in a short time | replies tell |",
+        "| --- | --- | --- | --- |",
+    ]
+    for vendor, words in _TELLING.items():
+        usual = USUAL[vendor]
+        day = f"{usual.per_day:,} {usual.unit}" if usual.per_day else "no bound"
+        short = ", ".join(
+            f"{most} {'searches' if kind else usual.unit} in {seconds:.0f} s"
+            for (kind, seconds), most in usual.intervals.items()
+        )
+        lines.append(f"| {vendor} | {day} | {short or 'no bound'} | {words} |")
+    lines.append(
+        "\nA day is any 24 hours, counted by the hour. Sandboxes on this machine are bound by no "
+        "short time but a `per_10_seconds` written here.\n"
+    )
+    return "\n".join(lines)
 
 
 def _table(model: type[BaseModel]) -> str:

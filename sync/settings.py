@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Mapping, Sequence
-from datetime import date
+from collections.abc import Callable, Mapping, Sequence
+from datetime import UTC, date, datetime
 from decimal import Decimal
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -20,6 +20,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationErr
 
 from connectors import VENDORS
 from connectors.base import Access
+from connectors.budget import USUAL, Budget, Terms
 from connectors.tokens import TokenKeeper
 from connectors.transport import is_loopback
 from mapping.schema import OBJECTS, Policy
@@ -80,6 +81,25 @@ class Hub(_Model):
     )
 
 
+class BudgetSettings(_Model):
+    """How much of an account's allowance the hub may use."""
+
+    share: float = Field(
+        0.5, gt=0, le=1, description="Part of the account's day that the hub may use."
+    )
+    per_day: int | None = Field(
+        None,
+        ge=1,
+        description="Most calls (Zoho: credits) of the hub in 24 hours; the share alone if left "
+        "out.",
+    )
+    per_10_seconds: int | None = Field(
+        None,
+        ge=1,
+        description="Most calls of the hub in any ten seconds; what the vendor allows if left out.",
+    )
+
+
 class ConnectionSettings(_Model):
     """One account of one vendor."""
 
@@ -95,6 +115,9 @@ class ConnectionSettings(_Model):
     )
     options: dict[str, str] = Field(
         default_factory=dict, description="Vendor-specific settings, e.g. api_version."
+    )
+    budget: BudgetSettings = Field(
+        default_factory=BudgetSettings, description="What may be spent of the account's calls."
     )
 
     @model_validator(mode="after")
@@ -132,6 +155,9 @@ class RuleSettings(_Model):
         min_length=1, description="Fields or derived keys that must agree."
     )
     near: tuple[Near, ...] = Field((), description="Further fields that must be close.")
+    asks: bool = Field(
+        False, description="Ask a person (`concord review`) instead of linking by itself."
+    )
 
     @property
     def name(self) -> str:
@@ -415,8 +441,10 @@ def access(
     base: Path,
     environment: Mapping[str, str] | None = None,
     keeper: TokenKeeper | None = None,
+    budget: Budget | None = None,
 ) -> Access:
-    """How to reach a connection, secrets resolved; `keeper` keeps its access tokens.
+    """How to reach a connection, secrets resolved; `keeper` keeps its access tokens, `budget`
+    bounds its calls.
 
     Raises:
         SettingsError: a reference cannot be resolved.
@@ -430,4 +458,23 @@ def access(
         sandbox=connection.sandbox,
         options=connection.options,
         keeper=keeper,
+        budget=budget,
+    )
+
+
+def budget(
+    settings: Settings, name: str, clock: Callable[[], datetime] = lambda: datetime.now(UTC)
+) -> Budget:
+    """What a connection may spend. A sandbox is held back by no interval but one set here."""
+    connection = settings.connections[name]
+    return Budget(
+        name,
+        Terms(
+            share=connection.budget.share,
+            per_day=connection.budget.per_day,
+            per_10_seconds=connection.budget.per_10_seconds,
+        ),
+        USUAL[connection.vendor],
+        paced=not connection.sandbox,
+        clock=clock,
     )

@@ -11,6 +11,7 @@ import typer
 from rich.markup import escape
 from rich.table import Table
 
+from connectors.budget import Budget
 from sync.accounts import Checked, check_all, connect_all
 from sync.commands.exits import Code
 from sync.commands.hub import Hub, of, print_json
@@ -49,8 +50,9 @@ def init(
 def check(context: typer.Context, as_json: AsJson = False) -> None:
     """Check every connection and every mapping; nothing is changed anywhere.
 
-    For each connection: credentials, account, currency, time zone and calls left; each mapping
-    is held against the fields that the account has. Exits with 1 when something is wrong.
+    For each connection: credentials, account, currency, time zone, what is left of the account's
+    calls of the day and of the hub's share of them; each mapping is held against the fields that
+    the account has. Exits with 1 when something is wrong.
     """
     hub = of(context)
     checked = check_all(hub.settings, hub.base, hub.engine)
@@ -92,7 +94,16 @@ def _tell(hub: Hub, checked: list[Checked], as_json: bool) -> None:
 
 def _table(checked: list[Checked]) -> Table:
     table = Table()
-    for name in ("connection", "vendor", "account", "currency", "time zone", "calls left", "ready"):
+    for name in (
+        "connection",
+        "vendor",
+        "account",
+        "currency",
+        "time zone",
+        "calls left",
+        "ours",
+        "ready",
+    ):
         table.add_column(name)
     for found in checked:
         account = found.account
@@ -106,9 +117,17 @@ def _table(checked: list[Checked]) -> Table:
             account.currency if account else "",
             account.time_zone if account else "",
             quota,
+            _ours(found.budget),
             ", ".join(found.provisioned) or "not connected",
         )
     return table
+
+
+def _ours(budget: Budget | None) -> str:
+    """What is left of the hub's own share of the day."""
+    if budget is None or budget.cap is None:
+        return ""
+    return f"{budget.left or 0:,} of {budget.cap:,}"
 
 
 def _json(found: Checked) -> dict[str, Any]:
@@ -116,8 +135,18 @@ def _json(found: Checked) -> dict[str, Any]:
         "connection": found.connection,
         "vendor": found.vendor,
         "account": dataclasses.asdict(found.account) if found.account else None,
+        "budget": _budget(found.budget) if found.budget else None,
         "provisioned": found.provisioned,
         "added": found.added,
         "advice": found.advice,
         "problems": found.problems,
+    }
+
+
+def _budget(budget: Budget) -> dict[str, Any]:
+    return {
+        "unit": budget.usual.unit,
+        "share": budget.cap,
+        "spent": budget.spent,
+        "left": budget.left,
     }

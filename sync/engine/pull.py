@@ -41,15 +41,21 @@ def pull(wiring: Wiring, object: str, *, full: bool) -> None:
     sources = [c for c in wiring.with_object(object) if c.name not in wiring.failed]
     listed: dict[str, int] = {}
     since: dict[str, str | None] = {}
+    yielding = set[str]()
     for connected in sources:
-        if full:
+        if full and not wiring.yields(connected):
             replicas.forget_cursor(wiring.session, connected.name, object)
         cursor = replicas.cursor(wiring.session, connected.name, object)
         since[connected.name] = cursor.text if cursor else None
         if cursor is None or not cursor.complete:
             listed[connected.name] = cursor.full_run if cursor else wiring.run
+            if object != "user" and wiring.yields(connected):
+                yielding.add(connected.name)
     wiring.session.commit()
-    finished = _store_pages(wiring, object, sources, since, listed)
+    reading = [connected for connected in sources if connected.name not in yielding]
+    finished = _store_pages(wiring, object, reading, since, listed)
+    taking_part = {connected.name for connected in wiring.with_object(object)}
+    wiring.unread[object] = frozenset(taking_part - finished)
     for connected in sources:
         if connected.name in listed and connected.name in finished and object != "user":
             _find_vanished(wiring, connected, object, listed[connected.name])
@@ -69,7 +75,11 @@ def _store_pages(
     pages: queue.Queue[_Item] = queue.Queue(maxsize=2 * len(sources) or 1)
     cancel = threading.Event()
     threads = [
-        threading.Thread(target=_read, args=(c, object, since[c.name], pages, cancel), daemon=True)
+        threading.Thread(
+            target=_read,
+            args=(wiring, c, object, since[c.name], c.name in listed, pages, cancel),
+            daemon=True,
+        )
         for c in sources
     ]
     for thread in threads:
@@ -104,9 +114,11 @@ def _store_pages(
 
 
 def _read(
+    wiring: Wiring,
     connected: Connected,
     object: str,
     since: str | None,
+    everything: bool,
     pages: queue.Queue[_Item],
     cancel: threading.Event,
 ) -> None:
@@ -114,7 +126,7 @@ def _read(
     try:
         for page in _pages(connected, object, since):
             pages.put(_Item(connected, page))
-            if cancel.is_set():
+            if cancel.is_set() or (everything and not page.last and wiring.yields(connected)):
                 break
     except ConnectorError as met:
         error = met

@@ -12,7 +12,7 @@ from typing import Any
 
 from sqlalchemy.engine import Engine
 
-from connectors.errors import ConnectorError, Stop
+from connectors.errors import ConnectorError, QuotaExhausted
 from mapping.schema import OBJECTS
 from sync.engine.decide import decide
 from sync.engine.pull import pull
@@ -20,7 +20,7 @@ from sync.engine.push import push
 from sync.engine.report import Progress, Report, Silent
 from sync.engine.wiring import Connected, Wiring, open_connections
 from sync.settings import SYNCED, Settings
-from sync.store import books, queues
+from sync.store import books, queues, spend
 from sync.store.database import Session
 from sync.store.database import session as store_session
 from sync.store.types import canonical
@@ -72,7 +72,7 @@ def run(engine: Engine, settings: Settings, base: Path, options: Options | None 
     try:
         with store_session(engine) as books_only:
             connections, failed = open_connections(
-                settings, base, books_only, options.clock(), options.connections
+                settings, base, books_only, options.clock, options.connections
             )
         return _run(session, settings, connections, failed, options, started)
     finally:
@@ -81,6 +81,7 @@ def run(engine: Engine, settings: Settings, base: Path, options: Options | None 
             connected.connector.close()
             connected.keeper.flush()
         with store_session(engine) as books_only:
+            spend.save(books_only, [c.budget for c in connections.values()], options.clock())
             books.release_lease(books_only, LEASE)
             books_only.commit()
 
@@ -171,6 +172,8 @@ def _do(wiring: Wiring, objects: Sequence[str]) -> None:
 def _renew(wiring: Wiring) -> None:
     if not wiring.session.dry:
         books.take_lease(wiring.session, LEASE, wiring.clock())
+        budgets = [connected.budget for connected in wiring.connections.values()]
+        spend.save(wiring.session, budgets, wiring.clock())
         wiring.session.commit()
 
 
@@ -223,11 +226,9 @@ def _status(wiring: Wiring) -> str:
         return "held"
     if wiring.stop.is_set():
         return "stopped"
-    if report.errors and (
-        len(wiring.failed) == len(wiring.settings.connections)
-        or any(isinstance(error, Stop) for error in wiring.failed.values())
-    ):
-        return "failed" if len(wiring.failed) == len(wiring.settings.connections) else "problems"
+    broken = [e for e in wiring.failed.values() if not isinstance(e, QuotaExhausted)]
+    if len(broken) == len(wiring.settings.connections):
+        return "failed"
     if report.errors or report.problems or report.refused:
         return "problems"
     return "done"

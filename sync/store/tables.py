@@ -249,6 +249,18 @@ token = Table(
     Column("saved_at", Instant, nullable=False),
 )  # fmt: skip
 
+#: Calls (or what the vendor charges them as) by the hour that `hour` begins, and what the
+#: vendor said last of the account's day: units allowed, units left, when.
+spend = Table(
+    "spend", metadata,
+    Column("connection", Text, primary_key=True),
+    Column("hour", Instant, primary_key=True),
+    Column("units", BigInteger, nullable=False),
+    Column("allowed", BigInteger),
+    Column("remaining", BigInteger),
+    Column("heard_at", Instant),
+)  # fmt: skip
+
 exchange_rate = Table(
     "exchange_rate", metadata,
     Column("currency", Text, primary_key=True),

@@ -28,11 +28,11 @@ def add(world: World, vendor: str, count: int, start: int = 0) -> list[str]:
 
 
 def contents(world: World) -> dict[str, Any]:
-    """Every row of the store, by table."""
+    """Every row of the store but those of leases and of calls made, by table."""
     return {
         name: sorted(map(repr, world.query(sa.select(table))))
         for name, table in tables.metadata.tables.items()
-        if name != "lease"
+        if name not in ("lease", "spend")
     }
 
 
