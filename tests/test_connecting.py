@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, fields
+from decimal import Decimal
 from pathlib import Path
 
 import pytest
@@ -23,6 +24,9 @@ from connectors.sandbox.fleet import Fleet
 from connectors.zoho import errors as zoho
 from connectors.zoho.tokens import DATA_CENTERS, ENVIRONMENTS
 from mapping.document import catalog
+from mapping.schema import Fields
+from mapping.translate import compile
+from mapping.values import Context
 from sync.accounts import Checked, check_all, connect_all
 from sync.engine.run import run
 from sync.settings import SECRET_KEYS, SYNCED, Settings, access, parse
@@ -313,6 +317,30 @@ def test_hubspot_says_what_stands_in_the_way_of_its_property(bench: Bench) -> No
     connector.close()
     quoted = " ".join(section("hubspot", "## 4. Connect").replace("\n> ", " ").split())
     assert advice.replace("property name", "property concord_id") in quoted
+
+
+# -- currencies and time zones
+
+
+@pytest.mark.parametrize("vendor", VENDORS)
+def test_without_its_currency_an_amount_is_a_bare_number_unless_it_is_read_only(
+    vendor: str,
+) -> None:
+    document = catalog(vendor, "deal")
+    kept = {name: field for name, field in document.fields.items() if name != "currency"}
+    amount = document.fields["amount"]
+    assert f"`amount: {{native: {amount.native}, direction: in}}`" in page(vendor)
+    for direction, written in (("both", {amount.native: Decimal(100)}), ("in", {})):
+        kept["amount"] = amount.model_copy(update={"direction": direction})
+        translator = compile(document.model_copy(update={"fields": kept}), Context())
+        deal: Fields = {"amount": "100", "currency": "THB"}
+        assert translator.to_native(deal, creating=False) == (written, [])
+
+
+def test_a_close_date_in_hubspot_is_midnight_of_the_account() -> None:
+    translator = compile(catalog("hubspot", "deal"), Context(time_zone="Asia/Bangkok"))
+    values, _ = translator.to_native({"close_date": "2026-01-31"}, creating=False)
+    assert values == {"closedate": "2026-01-30T17:00:00.000Z"}
 
 
 # -- errors
