@@ -14,8 +14,10 @@ from connectors.base import Access, Capabilities
 from connectors.hubspot import connector as hubspot
 from connectors.hubspot import words as hubspot_words
 from connectors.salesforce import batch as salesforce_batch
+from connectors.salesforce import bulk_write as salesforce_bulk
 from connectors.salesforce import client as salesforce_client
 from connectors.salesforce import read as salesforce_read
+from connectors.salesforce import sweep as salesforce_sweep
 from connectors.salesforce.describe import ROLES
 from connectors.zoho import client as zoho_client
 from connectors.zoho import read as zoho
@@ -109,14 +111,19 @@ def _salesforce() -> Sequence[str]:
         "Changes are read by one query (SOQL on `SystemModstamp`, recycle bin included), "
         f"{declared('salesforce').page_size:,} records a call, each run reaching "
         f"{overlap:g} seconds back (`options.overlap_seconds`). There is no upper limit.",
+        f"First loads of more than {salesforce_read.BULK_FROM:,} records (`options.bulk_from`) go "
+        f"through the Bulk API, {salesforce_sweep.ROWS:,} rows a call, where the account and the "
+        "object have it.",
         f"Writes go through sObject Collections, {salesforce_batch.BATCH} records a call; creates "
-        "as upserts on the external id.",
+        "as upserts on the external id. More than "
+        f"{salesforce_bulk.BULK_WRITE_FROM:,} writes of one kind (`options.bulk_write_from`) go "
+        "through it too.",
         f"`{ROLES}` of an opportunity are read and written as a list of contacts; their changes "
         "are seen although they do not touch the opportunity. What role a contact has is left as "
         "it is.",
         "Deletes and merges are seen while the record is in the recycle bin. What was purged "
         "between two runs is found by the next full run.",
-        "Not used: Bulk API, change events, person accounts, record types, queues as owners.",
+        "Not used: change events, person accounts, record types, queues as owners.",
     )
 
 
