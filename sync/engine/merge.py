@@ -179,11 +179,15 @@ class _Merger:
                 changed.append(_Candidate(member.place, values, at, fresh=False))
             elif len(known) < len(values):
                 fresh.append(_Candidate(member.place, values, at, fresh=True))
-        fresh = [c for c in fresh if not _is_empty(c.values, group)]
+        old = {f.name: self.fields[f.name] for f in group if f.name in self.fields}
+        filled = [c for c in fresh if not _is_empty(c.values, group)]
+        if not filled and not changed and all(value is None for value in old.values()):
+            # A currency without an amount says little, but more than nothing.
+            filled = [c for c in fresh if any(v is not None for v in c.values.values())]
+        fresh = filled
         if not changed and not fresh:
             return
         candidates = list(changed)
-        old = {f.name: self.fields[f.name] for f in group if f.name in self.fields}
         if fresh:
             candidates += fresh
             if not changed and not _is_empty(old, group):

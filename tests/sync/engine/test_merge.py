@@ -269,3 +269,11 @@ class TestWholeLooks:
                    renditions={"street": ["1 High Street", "1 HIGH ST"]}),
         )  # fmt: skip
         assert outcome.fields == {"street": "1 High Street", "city": "York"}
+
+
+def test_a_currency_without_an_amount_is_kept_not_cleared() -> None:
+    held = member("a", {"amount": None, "currency": "THB"})
+    silent = member("b", {"amount": None, "currency": None}, day=1)
+    found = merge(DEAL, {}, [held, silent], rules("deal"), same)
+    assert found.fields["currency"] == "THB"
+    assert found.fields.get("amount") is None

@@ -1,0 +1,182 @@
+"""Three sandboxes and a hub of their own, run as a command, as a person would."""
+
+from __future__ import annotations
+
+import json
+import signal
+import subprocess
+import sys
+import time
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+import sqlalchemy as sa
+
+from connectors.sandbox.fleet import VENDORS, Fleet
+from connectors.sandbox.salesforce.ids import to18
+from mapping.document import catalog
+from mapping.schema import OBJECTS
+from sync.settings import SYNCED
+from sync.store import tables
+from sync.store.database import open_engine
+
+#: Stamps, which depend on the moment of writing.
+TIMED = frozenset({"created_at", "closed_at"})
+CONCORD = [sys.executable, "-c", "from sync.cli import main; main()"]
+
+
+class Side:
+    """Three sandboxes and a hub of their own, run as a command."""
+
+    def __init__(self, folder: Path, **schedule: Any) -> None:
+        folder.mkdir(exist_ok=True)
+        self.fleet = Fleet(seed=11, contacts=30)
+        self.store = f"sqlite:///{folder / 'hub.db'}"
+        self.settings = folder / "settings.yaml"
+        places = self.fleet.describe()
+        connections = {
+            vendor: {"vendor": vendor, "sandbox": True, **places[vendor]} for vendor in VENDORS
+        }
+        objects = {
+            name: {"create_in": list(VENDORS), "limits": {"create": 9999, "update": 9999}}
+            for name in SYNCED
+        }
+        body = {
+            "hub": {"store": self.store, "region": "TH"},
+            "connections": connections,
+            "objects": objects,
+            "schedule": schedule,
+        }
+        self.settings.write_text(json.dumps(body), encoding="utf-8")
+        done = subprocess.run([*self.command("connect")], capture_output=True, check=False)
+        assert done.returncode == 0, done.stderr.decode()
+
+    def command(self, *words: str) -> list[str]:
+        return [*CONCORD, "--settings", str(self.settings), *words]
+
+    def calls(self) -> int:
+        """Requests the sandboxes have answered."""
+        return sum(len(server.log.calls) for server in self.fleet.servers.values())
+
+    def settle(self) -> None:
+        """Run until a run writes nothing, past the search index's lag."""
+        for _ in range(5):
+            self.fleet.clock.advance(120)
+            done = subprocess.run(self.command("sync", "--json"), capture_output=True, check=False)
+            assert done.returncode in (0, 1), done.stderr.decode()
+            if json.loads(done.stdout)["writes"] == 0:
+                return
+        raise AssertionError("still writing after five runs")
+
+    def killed(self, after: int) -> bool:
+        """Start a run and kill it once it has made `after` calls; whether it was still alive."""
+        before = self.calls()
+        process = subprocess.Popen(
+            self.command("sync", "--json"), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+        )
+        while process.poll() is None and self.calls() - before < after:
+            time.sleep(0.002)  # waits for the other process; there is no event to wait for
+        alive = process.poll() is None
+        process.send_signal(signal.SIGKILL)
+        process.wait()
+        return alive
+
+    def edit(self, number: int) -> None:
+        """What people do in one round: a new contact, a changed one, a changed deal."""
+        vendor = VENDORS[number % 3]
+        native = {"salesforce": "Contact", "hubspot": "contacts", "zoho": "Contacts"}[vendor]
+        fields = {doc: f.native for doc, f in catalog(vendor, "contact").fields.items()}
+        sandbox = self.fleet.servers[vendor].vendor
+        with sandbox.lock:
+            sandbox.load(
+                native,
+                [
+                    {
+                        "id": _newcomer(vendor, number),
+                        fields["last_name"]: f"Newcomer {number}",
+                        fields["email"]: f"newcomer{number}@round.example",
+                    }
+                ],
+            )
+            known = [row for row in self.fleet.dataset.rows[vendor][native] if "id" in row]
+            sandbox.edit(native, known[number]["id"], {fields["job_title"]: f"Head of {number}"})
+
+    def accounts(self) -> dict[str, Counter[str]]:
+        """vendor.object -> its live records without ids and stamps, counted."""
+        keys: dict[str, str] = {}
+        rows: dict[str, list[tuple[str, dict[str, Any]]]] = {}
+        for vendor in VENDORS:
+            for name in SYNCED:
+                document = catalog(vendor, name)
+                natives = {
+                    field.native for common, field in document.fields.items() if common not in TIMED
+                }
+                for row in self.fleet.servers[vendor].vendor.state(document.native):
+                    keys[row["id"]] = row.get(document.external_id) or row["id"]
+                    if not row["deleted"]:
+                        kept = {native: row.get(native) for native in natives}
+                        rows.setdefault(f"{vendor}.{name}", []).append((row["id"], kept))
+        return {
+            place: Counter(
+                json.dumps([keys[id], _named(body, keys)], sort_keys=True, default=str)
+                for id, body in found
+            )
+            for place, found in rows.items()
+        }
+
+    def merged(self) -> dict[str, Counter[tuple[str, ...]]]:
+        """The hub's merged rows, without stamps of its own."""
+        engine = open_engine(self.store)
+        with engine.connect() as connection:
+            found = {
+                name: Counter(
+                    tuple(str(value) for value in row)
+                    for row in connection.execute(
+                        sa.select(
+                            tables.entity[name].c.entity_id,
+                            *(
+                                tables.entity[name].c[field]
+                                for field in OBJECTS[name].fields
+                                if field not in TIMED
+                            ),
+                        )
+                    )
+                )
+                for name in SYNCED
+            }
+        engine.dispose()
+        return found
+
+    def close(self) -> None:
+        self.fleet.close()
+
+
+def _newcomer(vendor: str, number: int) -> str:
+    """The same id on both sides, above what the sandbox numbers by itself."""
+    if vendor == "salesforce":
+        return to18(f"003Zz{number + 1:06d}0000")
+    first = 5_999_000_000_000_000_000 if vendor == "zoho" else 990_000_000_000
+    return str(first + 10_000 * (number + 1))  # leaves room for the sandbox's own numbers
+
+
+def differences(one: dict[str, Counter[Any]], two: dict[str, Counter[Any]]) -> list[Any]:
+    """(place, what only the first has, what only the second has)"""
+    return [
+        (
+            place,
+            list((one[place] - two[place]).elements()),
+            list((two[place] - one[place]).elements()),
+        )
+        for place in sorted(one.keys() | two.keys())
+        if one.get(place) != two.get(place)
+    ]
+
+
+def _named(value: Any, keys: dict[str, str]) -> Any:
+    """A value with record ids replaced by what they stand for."""
+    if isinstance(value, dict):
+        return {name: _named(item, keys) for name, item in value.items()}
+    if isinstance(value, list | tuple):
+        return sorted(str(_named(item, keys)) for item in value)
+    return keys.get(value, value) if isinstance(value, str) else value
