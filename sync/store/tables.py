@@ -7,6 +7,7 @@ from sqlalchemy import (
     Boolean,
     Column,
     Date,
+    Float,
     Index,
     Integer,
     MetaData,
@@ -117,6 +118,41 @@ duplicate = Table(
     Column("run", _Id, nullable=False),
 )  # fmt: skip
 
+decision = Table(
+    "decision", metadata,
+    Column("object", Text, primary_key=True),
+    Column("connection_one", Text, primary_key=True),
+    Column("record_one", Text, primary_key=True),
+    Column("connection_two", Text, primary_key=True),
+    Column("record_two", Text, primary_key=True),
+    Column("verdict", Text, nullable=False),
+    Column("who", Text, nullable=False),
+    Column("at", Instant, nullable=False),
+    Column("note", Text, nullable=False, default=""),
+    Index("decision_two", "object", "connection_two", "record_two"),
+)  # fmt: skip
+
+review = Table(
+    "review", metadata,
+    Column("id", _Id, primary_key=True, autoincrement=True),
+    Column("object", Text, nullable=False),
+    Column("connection_one", Text, nullable=False),
+    Column("record_one", Text, nullable=False),
+    Column("connection_two", Text, nullable=False),
+    Column("record_two", Text, nullable=False),
+    Column("rule", Text, nullable=False),
+    Column("score", Float, nullable=False),
+    Column("evidence", Body, nullable=False),
+    Column("status", Text, nullable=False),
+    Column("run", _Id, nullable=False),
+    Column("at", Instant, nullable=False),
+    Index("review_status", "status", "object"),
+    Index(
+        "review_pair", "object", "connection_one", "record_one", "connection_two", "record_two",
+        unique=True,
+    ),
+)  # fmt: skip
+
 cursor = Table(
     "cursor", metadata,
     Column("connection", Text, primary_key=True),
@@ -206,6 +242,7 @@ problem = Table(
     Column("message", Text, nullable=False),
     Column("words", Text, nullable=False),
     Column("advice", Text, nullable=False),
+    Column("fingerprint", Text, nullable=False, default=""),
     Column("status", Text, nullable=False),
     Column("first_run", _Id, nullable=False),
     Column("last_run", _Id, nullable=False),
@@ -294,6 +331,12 @@ deal_snapshot = Table(
     Column("amount", Exact),
     Column("currency", Text),
     Column("probability", Exact),
+)  # fmt: skip
+
+made = Table(
+    "made", metadata,
+    Column("name", Text, primary_key=True),
+    Column("digest", Text, nullable=False),
 )  # fmt: skip
 
 lease = Table(
