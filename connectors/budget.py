@@ -145,9 +145,7 @@ class Budget:
             for (kind, seconds), most in self.usual.intervals.items():
                 self._windows[kind, seconds] = _Window(seconds, most)
         own = self.terms.per_10_seconds
-        if own is not None:
-            before = self._windows.get(("", 10.0))
-            self._windows["", 10.0] = _Window(10.0, min(own, before.most) if before else own)
+        self._own = [] if own is None else [_Window(10.0, own)]
 
     # -- spending
 
@@ -165,7 +163,8 @@ class Budget:
             with self._lock:
                 now = self._clock()
                 self._require(max(1, cost), now)
-                windows = [w for (of, _), w in self._windows.items() if of in ("", kind)]
+                theirs = [w for (of, _), w in self._windows.items() if of in ("", kind)]
+                windows = [*self._own, *theirs]
                 pause = max((window.pause(now) for window in windows), default=0.0)
                 if pause <= 0:
                     for window in windows:
@@ -216,17 +215,10 @@ class Budget:
             self._since = 0
 
     def hear_interval(self, seconds: float, limit: int, left: int | None = None) -> None:
-        """What a reply says of any calls in `seconds`: how many, and how many are left.
-
-        Terms that are tighter stay.
-        """
+        """What a reply says of any calls in `seconds`: how many, and how many are left."""
         with self._lock:
             if not self._paced or limit < 1:
                 return
-            own = self.terms.per_10_seconds
-            if own is not None and seconds == 10.0 and own < limit:
-                left = None if left is None else max(0, left - (limit - own))
-                limit = own
             window = self._windows.setdefault(("", seconds), _Window(seconds, limit))
             window.hear(self._clock(), limit, left)
 
