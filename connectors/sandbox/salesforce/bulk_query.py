@@ -55,7 +55,7 @@ class QueryJobs(Jobs):
                 "not supported in Bulk Query",
             )
         if not query.order:
-            plan.order = " ORDER BY substr(t.Id, 15, 1), t.Id DESC"
+            plan.order = " ORDER BY substr(t.Id, 15, 1) DESC, t.Id"
         job = self.add(body, base, plan.object.name, "UploadComplete")
         self._plans[job.id] = plan
         return job
