@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+import re
+import zipfile
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from email.utils import parsedate_to_datetime
-from typing import Any
+from typing import IO, Any, TypeVar
 from urllib.parse import urlsplit
 
 import orjson
@@ -28,12 +30,18 @@ from connectors.transport import Meter, Retrier, require_safe, session, unreacha
 from connectors.zoho import credits, errors
 from connectors.zoho.tokens import DATA_CENTERS, ENVIRONMENTS, Tokens, environment
 
+T = TypeVar("T")
+
 API_VERSION = "v8"
+
+#: Hosts of Zoho's own, which may see a token.
+_ZOHO = re.compile(r"(.+\.)?zoho(apis|cloud)?\.(com|eu|in|com\.au|com\.cn|jp|sa|ca)")
 
 #: Reply keys that hold one outcome an item, whatever the HTTP status is.
 _BATCHES = ("data", "fields")
 
 _TOKEN_TIMEOUT = (10.0, 30.0)
+_CHUNK = 1 << 16
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,6 +123,7 @@ class Client:
             )
         place = _place(access)
         self._url = str(place.url)
+        self._content_url = str(place.file_upload_url)
         self._retrier = retrier
         self._budget = access.budget
         self._session = session(
@@ -154,7 +163,7 @@ class Client:
         params: Mapping[str, str] | None = None,
         headers: Mapping[str, str] | None = None,
     ) -> Answer:
-        """``GET /crm/v8/{path}``.
+        """``GET /crm/v8/{path}``, or a path from the root.
 
         Raises:
             ConnectorError: refused, after the retries that make sense.
@@ -216,7 +225,68 @@ class Client:
 
         return self._renewing(send)
 
-    def _renewing(self, send: Callable[[], Answer]) -> Answer:
+    def upload(self, path: str, content: bytes, headers: Mapping[str, str]) -> Answer:
+        """``POST`` a file to ``/crm/v8/{path}`` of the host for contents. One that comes twice
+        is a file that nothing refers to.
+
+        Raises:
+            ConnectorError: refused, after the retries that make sense.
+        """
+
+        def send() -> Answer:
+            try:
+                reply = self._session.post(
+                    f"{self._content_url}/crm/{API_VERSION}/{path}",
+                    files={"file": ("records.zip", content, "application/zip")},
+                    headers={**self._tokens.headers(), **headers},
+                )
+            except requests.RequestException as error:
+                raise unreachable(error, self.connection) from error
+            return self._read(reply)
+
+        return self._retrier.call(lambda: self._renewing(send))
+
+    def download(self, address: str, into: IO[bytes]) -> None:
+        """The ZIP at a path, or at an address Zoho gave, written over `into` as it arrives.
+
+        Raises:
+            Bug: the address is not Zoho's.
+            ConnectorError: refused or incomplete, after the retries that make sense.
+        """
+        url = address if address.startswith(("http:", "https:")) else self._address(address)
+        parts = urlsplit(url)
+        theirs = parts.scheme == "https" and _ZOHO.fullmatch(parts.hostname or "")
+        if not theirs and not url.startswith(f"{self._url}/"):
+            raise Bug(
+                f"{self.connection}: Zoho named {parts.hostname}, not its own, for a result",
+                connection=self.connection,
+            )
+
+        def send() -> None:
+            into.seek(0)
+            into.truncate()
+            try:
+                headers = self._tokens.headers()
+                with self._session.get(url, headers=headers, stream=True) as reply:
+                    if reply.status_code != requests.codes.ok:
+                        self._read(reply)
+                        raise self._refusal(reply, {})
+                    for part in reply.iter_content(_CHUNK):
+                        into.write(part)
+            except requests.RequestException as error:
+                raise unreachable(error, self.connection) from error
+            if not zipfile.is_zipfile(into):
+                raise Unavailable(
+                    f"{self.connection}: the file Zoho sent is not whole",
+                    connection=self.connection,
+                )
+
+        self._retrier.call(lambda: self._renewing(send))
+
+    def _address(self, path: str) -> str:
+        return self._url + (path if path.startswith("/") else f"/crm/{API_VERSION}/{path}")
+
+    def _renewing(self, send: Callable[[], T]) -> T:
         """Zoho may end a token before its time: one that is refused is renewed once."""
         try:
             return send()
@@ -237,7 +307,7 @@ class Client:
         sent = {**self._tokens.headers(), **(headers or {})}
         if data is not None:
             sent["Content-Type"] = "application/json"
-        url = f"{self._url}/crm/{API_VERSION}/{path}"
+        url = self._address(path)
         try:
             reply = self._session.request(method, url, params=params, data=data, headers=sent)
         except requests.RequestException as error:

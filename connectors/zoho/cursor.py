@@ -15,19 +15,30 @@ class Cursor:
 
     `since` is where it starts. While one is under way, `next` is where the following one will
     start, and `after` how far this one got: (id) when everything is read, (stamp, id) for
-    changes, () for changes done and deletions to come.
+    changes, () for changes done and deletions to come. With Bulk Read it got `rows` far in the
+    result of `job`; between two jobs `token` is the place of the next.
     """
 
     since: str
     next: str = ""
     everything: bool = False
     after: tuple[str, ...] | None = None
+    job: str = ""
+    rows: int = 0
+    token: str = ""
+
+    @property
+    def bulk(self) -> bool:
+        """Whether it is one of a Bulk Read that is under way."""
+        return bool(self.job or self.token)
 
     def text(self) -> str:
         """As it is stored with a page."""
         body: dict[str, Any] = {"since": self.since}
         if self.next:
             body.update(next=self.next, everything=self.everything, after=self.after)
+        if self.bulk:
+            body.update(job=self.job, rows=self.rows, token=self.token)
         return json.dumps(body, separators=(",", ":"))
 
     @classmethod
@@ -45,6 +56,9 @@ class Cursor:
                 str(body.get("next", "")),
                 bool(body.get("everything", False)),
                 None if after is None else tuple(str(part) for part in after),
+                str(body.get("job", "")),
+                int(body.get("rows", 0)),
+                str(body.get("token", "")),
             )
         except (ValueError, LookupError, TypeError, AttributeError) as error:
             raise Bug(f"not a cursor of this connector: {text[:80]!r}") from error

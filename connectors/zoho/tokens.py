@@ -64,7 +64,9 @@ def environment(data_center: str, kind: str) -> DataCenter.Environment:
     api, accounts = _NEWER[data_center]
     host = {"production": "www", "sandbox": "sandbox", "developer": "developer"}[kind]
     url = f"https://{host}.{api}"
-    return DataCenter.Environment(url, f"https://{accounts}/oauth/v2/token", url)
+    return DataCenter.Environment(
+        url, f"https://{accounts}/oauth/v2/token", f"https://content.{api}"
+    )
 
 
 class MemoryStore(TokenStore):  # type: ignore[misc]  # the SDK is untyped

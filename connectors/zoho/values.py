@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any
 
-from connectors.base import FieldInfo, NativeType, Value
+from connectors.base import FieldInfo, NativeType, Record, Value
 
 #: Asked for with every record, whatever else is.
 STAMPS: tuple[str, ...] = ("Modified_Time", "Modified_By", "Created_Time")
@@ -94,3 +94,21 @@ def version(modified: str, by: str) -> str:
 def editor(raw: Any) -> str:
     """The user id in a ``Modified_By``."""
     return str(raw.get("id") or "") if isinstance(raw, Mapping) else ""
+
+
+def record(object: str, id: str, row: Mapping[str, Any], fields: Sequence[str]) -> Record:
+    """A row of Zoho's JSON, the stamps among its keys, as a record with the fields asked for."""
+    values = {name: decode(row[name]) for name in fields if name in row}
+    if "id" in fields:
+        values["id"] = id
+    modified, by = str(row["Modified_Time"]), editor(row.get("Modified_By"))
+    created = row.get("Created_Time")
+    return Record(
+        object=object,
+        id=id,
+        values=values,
+        version=version(modified, by),
+        modified_at=read_instant(modified),
+        created_at=read_instant(str(created)) if created else None,
+        modified_by=by,
+    )

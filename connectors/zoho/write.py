@@ -1,4 +1,4 @@
-"""Writing records: create, upsert, update, archive, a hundred a call.
+"""Writing records: create, upsert, update, archive, a hundred a call, thousands by Bulk Write.
 
 Zoho's HTTP status says nothing about a batch (200, 201, 202, 207 and 400 are all seen with
 items that were written and items that were not): each item is read.
@@ -27,6 +27,7 @@ from connectors.errors import (
 )
 from connectors.transport import Retrier
 from connectors.zoho import errors
+from connectors.zoho.bulk_write import BulkWriter
 from connectors.zoho.client import Answer, Client, dump
 from connectors.zoho.describe import Describer
 from connectors.zoho.values import editor, encode, read_instant, version
@@ -40,9 +41,12 @@ _Batch = list[int]
 class Writer:
     """The writing calls of one account."""
 
-    def __init__(self, client: Client, describer: Describer, retrier: Retrier) -> None:
+    def __init__(
+        self, client: Client, describer: Describer, retrier: Retrier, bulk: BulkWriter
+    ) -> None:
         self._client = client
         self._describer = describer
+        self._bulk = bulk
         self._retrier = retrier
 
     def push(self, object: str, writes: Sequence[Write]) -> list[WriteResult]:
@@ -51,7 +55,16 @@ class Writer:
         items = self._items(object, writes, results)
         failed: ConnectorError | None = None
         sent = False
-        for batch in _batches(writes, items):
+        for sheet in self._bulk.sheets(object, writes, items):
+            if failed is None:
+                try:
+                    self._bulk.carry_out(object, writes, sheet, results)
+                except (Stop, Wait, Bug) as error:
+                    if isinstance(error, Stop) and not sent and not sheet.rows.keys() & results:
+                        raise
+                    failed = error
+                sent = sent or bool(sheet.rows.keys() & results)
+        for batch in _batches(writes, {at: items[at] for at in items if at not in results}):
             if failed is None:
                 try:
                     self._deliver(object, writes, items, batch, results)

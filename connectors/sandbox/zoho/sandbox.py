@@ -12,17 +12,20 @@ from werkzeug.http import http_date
 from werkzeug.wrappers import Request, Response
 
 from connectors.sandbox.server import Clock
-from connectors.sandbox.zoho import settings, show, trouble
+from connectors.sandbox.zoho import credits, settings, show, trouble
+from connectors.sandbox.zoho.bulk_read import BulkRead
+from connectors.sandbox.zoho.bulk_write import BulkWrite
 from connectors.sandbox.zoho.metadata import FieldSpec, ModuleSpec
 from connectors.sandbox.zoho.read import Reader
 from connectors.sandbox.zoho.related import Related
 from connectors.sandbox.zoho.settings import Settings
 from connectors.sandbox.zoho.store import ADMIN_USER, API_USER, Store
 from connectors.sandbox.zoho.tokens import Tokens
-from connectors.sandbox.zoho.wire import ApiError, read_body, reply, stamp
+from connectors.sandbox.zoho.wire import ApiError, reply, stamp
 from connectors.sandbox.zoho.write import Writer
 
 _VERSIONS = ("v8", "v2")
+_NO_RECORDS = ("coql", "settings", "upload")
 
 
 class Sandbox:
@@ -31,6 +34,7 @@ class Sandbox:
     Attributes:
         tokens: the accounts server; ``tokens.life`` is how long access tokens live.
         credits: API credits of the day; each call costs what Zoho's would.
+        bulk_read, bulk_write: the jobs; their ``polls`` is how long they take.
     """
 
     name = "zoho"
@@ -47,6 +51,8 @@ class Sandbox:
         self._writer = Writer(self.store)
         self._settings = Settings(self.store)
         self._related = Related(self.store)
+        self.bulk_read = BulkRead(self.store)
+        self.bulk_write = BulkWrite(self.store, self._writer)
 
     @property
     def index_lag(self) -> float:
@@ -80,19 +86,27 @@ class Sandbox:
         if request.method not in ("POST", "PUT", "PATCH", "DELETE"):
             return False
         parts = request.path.strip("/").split("/")
-        return len(parts) > 2 and parts[0] == "crm" and parts[2] not in ("coql", "settings")
+        if parts[:2] == ["crm", "bulk"]:
+            return parts[3:] == ["write"]
+        return len(parts) > 2 and parts[0] == "crm" and parts[2] not in _NO_RECORDS
 
     def _answer(self, request: Request) -> Response:
         parts = request.path.strip("/").split("/")
         if parts[:3] == ["oauth", "v2", "token"] and request.method == "POST":
             return self.tokens.answer(request)
-        if len(parts) < 3 or parts[0] != "crm" or parts[1] not in _VERSIONS:
+        bulk = parts[:2] == ["crm", "bulk"]
+        version = parts[2 if bulk else 1] if len(parts) > 2 else ""
+        if parts[0] != "crm" or version not in _VERSIONS or (bulk and len(parts) < 4):
             raise ApiError("INVALID_URL_PATTERN", "Please check if the URL trying to access is "
                            "a correct one", 404)  # fmt: skip
         self.tokens.require(request)
-        self._writer.run_jobs()
-        self._charge(request, parts[2:])
-        version, rest = parts[1], parts[2:]
+        self._run_jobs()
+        rest = ["bulk", *parts[3:]] if bulk else parts[2:]
+        self._charge(request, rest)
+        if bulk:
+            return self._bulk(request, rest[1:])
+        if rest == ["upload"] and request.method == "POST":
+            return self.bulk_write.upload(request)
         if rest[0] == "coql" and request.method == "POST":
             return self._reader.coql(request)
         if rest[0] in ("org", "users", "settings") or rest == ["Contacts", "roles"]:
@@ -103,16 +117,31 @@ class Sandbox:
         return self._records(request, version, module, rest[1:])
 
     def _charge(self, request: Request, rest: list[str]) -> None:
-        cost = 1
-        if rest[-1] == "deleted":
-            cost = 2
-        elif self.is_write(request) and request.method in ("POST", "PUT"):
-            items = read_body(request).get("data") if request.get_data() else None
-            cost = max(1, -(-len(items) // 10)) if isinstance(items, list) else 1
+        cost = credits.cost(request, rest)
         if self.credits_used + cost > self.credits:
             raise ApiError("TOO_MANY_REQUESTS", "You have exceeded your daily API credits limit.",
                            429)  # fmt: skip
         self.credits_used += cost
+
+    def _run_jobs(self) -> None:
+        self._writer.run_jobs()
+        self.bulk_write.run_jobs()
+
+    def _bulk(self, request: Request, rest: list[str]) -> Response:
+        match (request.method, *rest):
+            case ("POST", "read"):
+                return self.bulk_read.create(request)
+            case ("GET", "read", id):
+                return self.bulk_read.show(id)
+            case ("GET", "read", id, "result"):
+                return self.bulk_read.download(id)
+            case ("POST", "write"):
+                return self.bulk_write.create(request)
+            case ("GET", "write", id):
+                return self.bulk_write.show(request, id)
+            case ("GET", "write", id, "result"):
+                return self.bulk_write.download(id)
+        raise self._no_such_call()
 
     def _account(self, request: Request, version: str, rest: list[str]) -> Response:
         made, method = self._settings, request.method
@@ -267,7 +296,7 @@ class Sandbox:
 
     def state(self, object: str) -> list[dict[str, Any]]:
         """The true records. See `connectors.sandbox.server.Vendor.state`."""
-        self._writer.run_jobs()
+        self._run_jobs()
         module = self._module(object)
         return [show.flat(module, row) for row in self.store.select(module, deleted=True)]
 

@@ -100,7 +100,8 @@ class Tokens:
         body = {
             "access_token": token,
             "scope": "ZohoCRM.modules.ALL ZohoCRM.settings.ALL ZohoCRM.users.READ "
-            "ZohoCRM.coql.READ ZohoSearch.securesearch.READ",
+            "ZohoCRM.coql.READ ZohoCRM.bulk.ALL ZohoFiles.files.ALL "
+            "ZohoSearch.securesearch.READ",
             "api_domain": request.host_url.rstrip("/"),
             "token_type": "Bearer",
             "expires_in": self.life,

@@ -129,6 +129,27 @@ class Writer:
 
     # -- single items ----------------------------------------------------------------
 
+    def carry_out(
+        self, operation: str, module: ModuleSpec, at: int, item: Mapping[str, Any], find_by: str
+    ) -> dict[str, Any]:
+        """One row of a bulk write: ``insert``, or ``update`` or ``upsert`` of the record whose
+        `find_by` (``id`` or a unique field) the item names.
+
+        Raises:
+            ItemTrouble: as for a single write; ``RESOURCE_NOT_FOUND`` for an update of none.
+        """
+        if operation == "insert":
+            return self._insert(module, at, item)
+        if operation == "upsert" and find_by != "id":
+            return self._upsert(module, at, item, [find_by])
+        value = str(item.get(find_by) or "").strip()
+        found = self._store.select(module, f'"{find_by}" = ?', [value], limit=1) if value else []
+        if found:
+            return self._update(module, at, {**item, "id": found[0]["id"]})
+        if operation == "upsert":
+            return self._insert(module, at, {k: v for k, v in item.items() if k != "id"})
+        raise ItemTrouble("RESOURCE_NOT_FOUND", "no such record", {"api_name": find_by})
+
     def _need(self, module: ModuleSpec, at: int, id: Any) -> dict[str, Any]:
         if not id:
             raise ItemTrouble("MANDATORY_NOT_FOUND", "required field not found",
