@@ -81,11 +81,13 @@ class Wiring:
 
     def give_up(self, connection: str, error: ConnectorError) -> None:
         """Leave a connection alone for the rest of this run."""
-        self.failed.setdefault(connection, error)
+        if connection in self.failed:
+            return
+        self.failed[connection] = error
         told = f"{error} ({error.advice})"
         if isinstance(error, QuotaExhausted) and error.until is not None:
             told = f"{error}; goes on at {self.at(error.until)}"
-        self.report.errors.setdefault(connection, told)
+        self.report.errors[connection] = told
 
     def yields(self, connected: Connected) -> bool:
         """Whether reads of everything must leave what little the budget has to reads of changes;
