@@ -19,7 +19,9 @@ from connectors.salesforce import client as salesforce_client
 from connectors.salesforce import read as salesforce_read
 from connectors.salesforce import sweep as salesforce_sweep
 from connectors.salesforce.describe import ROLES
+from connectors.zoho import bulk_write as zoho_bulk
 from connectors.zoho import client as zoho_client
+from connectors.zoho import connector as zoho_connector
 from connectors.zoho import read as zoho
 
 #: The page.
@@ -160,6 +162,11 @@ def _zoho() -> Sequence[str]:
         f"the last (stamp, id); each run reaches {overlap:g} seconds back.",
         f"A full read lists {zoho.LIST_PAGE} records a call by page token and goes on by COQL "
         "where Zoho ends that, at 100,000 records or when the token is too old.",
+        f"First loads of more than {zoho_connector.BULK_FROM:,} records (`options.bulk_from`) go "
+        "through Bulk Read, and more than "
+        f"{zoho_connector.BULK_WRITE_FROM:,} writes of one kind (`options.bulk_write_from`) "
+        f"through Bulk Write, {zoho_bulk.ROWS:,} rows a job; where Zoho declines them, by the record "
+        "APIs.",
         f"Fields are asked for in groups of at most 50; a further group costs a call for each "
         f"{zoho.IDS} records.",
         f"Writes go in batches of {declared('zoho').write_batch}; creates as upserts on the "
@@ -167,7 +174,7 @@ def _zoho() -> Sequence[str]:
         "Deletes are seen in every run. A record that was merged away is seen as deleted; Zoho "
         "does not say into which one it went.",
         "A deal and a case hold one contact.",
-        "Not used: bulk read and write, notifications, subforms, contact roles, custom modules.",
+        "Not used: notifications, subforms, contact roles, custom modules.",
     )
 
 

@@ -171,7 +171,7 @@ def test_zoho_scopes_are_explained_one_by_one() -> None:
     explained = {
         scope
         for cells in rows(text)
-        for scope in re.findall(r"`(ZohoCRM\.[\w.]+)`", cells[0])
+        for scope in re.findall(r"`(Zoho[A-Z]\w+\.[\w.]+)`", cells[0])
     }  # fmt: skip
     assert set(line.split(",")) == explained
     for object in SYNCED:
