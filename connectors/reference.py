@@ -165,8 +165,8 @@ def _zoho() -> Sequence[str]:
         f"First loads of more than {zoho_connector.BULK_FROM:,} records (`options.bulk_from`) go "
         "through Bulk Read, and more than "
         f"{zoho_connector.BULK_WRITE_FROM:,} writes of one kind (`options.bulk_write_from`) "
-        f"through Bulk Write, {zoho_bulk.ROWS:,} rows a job; where Zoho declines them, by the record "
-        "APIs.",
+        f"through Bulk Write, {zoho_bulk.ROWS:,} rows a job; where Zoho declines them, by the "
+        "record APIs.",
         f"Fields are asked for in groups of at most 50; a further group costs a call for each "
         f"{zoho.IDS} records.",
         f"Writes go in batches of {declared('zoho').write_batch}; creates as upserts on the "
