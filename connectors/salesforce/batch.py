@@ -26,10 +26,14 @@ BATCH = 200
 
 @dataclass(slots=True)
 class Item:
-    """One record on its way: the JSON that is sent, and what came of it."""
+    """One record on its way: the JSON that is sent, and what came of it.
+
+    `version` is the one the write was planned on, '' if unknown.
+    """
 
     body: Mapping[str, object]
     id: str = ""
+    version: str = ""
     created: bool = False
     error: ConnectorError | None = None
     done: bool = field(default=False)

@@ -186,11 +186,8 @@ class Jobs:
         return self._retrier.call(lambda: self._table(self._client.bulk("GET", path, retry=False)))
 
     def _table(self, reply: requests.Response) -> list[dict[str, str]]:
-        """The rows of a CSV reply. NUL, which Salesforce lets through, is dropped."""
-        text = reply.content.decode("utf-8-sig").replace("\x00", "")
-        header, *rows = list(csv.reader(io.StringIO(text, newline=""))) or [[]]
         try:
-            return [dict(zip(header, row, strict=True)) for row in rows if row]
+            return parsed(reply.content)
         except ValueError:
             raise self._torn("a row of another length than the header's came") from None
 
@@ -201,10 +198,22 @@ class Jobs:
         )
 
 
+def parsed(data: bytes) -> list[dict[str, str]]:
+    """The rows of a result, by column. NUL, which Salesforce lets through, is dropped.
+
+    Raises:
+        ValueError: a row is longer or shorter than the header, or a character is torn.
+    """
+    text = data.decode("utf-8-sig").replace("\x00", "")
+    header, *rows = list(csv.reader(io.StringIO(text, newline=""))) or [[]]
+    return [dict(zip(header, row, strict=True)) for row in rows if row]
+
+
 def written(columns: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
     """CSV to upload."""
     text = io.StringIO(newline="")
-    writer = csv.writer(text, lineterminator="\n")
+    # Unless told to, the module leaves a carriage return unquoted.
+    writer = csv.writer(text, lineterminator="\n", quoting=csv.QUOTE_ALL)
     writer.writerow(columns)
     writer.writerows(rows)
     return text.getvalue()

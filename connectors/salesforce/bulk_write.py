@@ -97,7 +97,9 @@ class BulkWriter:
         Raises:
             ConnectorError: nothing is known of the items.
         """
-        sent = hashlib.blake2b((json.dumps(settings) + text).encode()).hexdigest()
+        # The same values planned on another version of a record are not the same write.
+        versions = [item.version for item in waiting.values()]
+        sent = hashlib.blake2b((json.dumps([settings, versions]) + text).encode()).hexdigest()
         try:
             job = self._carried_out(sent, settings, text)
         except JobGone:
@@ -222,7 +224,7 @@ def _parts(
     used = 0
     columns = len({name for cells, _ in rows.values() for name in cells})
     for key in order:
-        size = columns + sum(len(text) + 2 for text in rows[key][0].values())
+        size = 3 * columns + sum(len(text) + 3 for text in rows[key][0].values())
         if part and used + size > LARGEST:
             yield part
             part, used = [], 0

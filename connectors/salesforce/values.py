@@ -76,7 +76,8 @@ _NUMERIC = frozenset({NativeType.INTEGER, NativeType.DECIMAL, NativeType.MONEY})
 
 
 def of_cell(text: str, type: NativeType) -> object:
-    """A cell of a bulk result as JSON would have it. CSV knows no null: it is an empty cell.
+    """A cell of a bulk result as JSON would have it. CSV knows no null: it is an empty cell;
+    instants may end in ``Z``.
 
     Raises:
         ValueError: a number that is none.
@@ -90,6 +91,8 @@ def of_cell(text: str, type: NativeType) -> object:
             return Decimal(text)
         except InvalidOperation:
             raise ValueError(f"not a number: {text!r}") from None
+    if type is NativeType.INSTANT and text.endswith("Z"):
+        return f"{text[:-1]}+0000"
     return text
 
 

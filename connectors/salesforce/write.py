@@ -58,14 +58,14 @@ class Writer:
     def _item(self, info: ObjectInfo, write: Write) -> Item:
         """The JSON of a write; with an error where it cannot be sent at all."""
         if write.kind == "archive":
-            return Item({}, id=to18(write.id))
+            return Item({}, id=to18(write.id), version=write.version)
         plain = {field: value for field, value in write.values.items() if field != ROLES}
         unseen = sorted(field for field in plain if field not in info.fields)
         if unseen:
             info = self._schema.refresh(info.name)
             unseen = sorted(field for field in plain if field not in info.fields)
         body: dict[str, object] = {"attributes": {"type": info.name}}
-        item = Item(body, id=to18(write.id))
+        item = Item(body, id=to18(write.id), version=write.version)
         if unseen:
             self._fail(item, Refused, f"{info.name} shows no field {', '.join(unseen)}", unseen)
             return item

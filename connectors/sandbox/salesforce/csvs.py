@@ -27,12 +27,14 @@ csv.field_size_limit(1_000_000)
 
 
 def cell(field: Field, value: Stored) -> str:
-    """A stored value as a cell of a query's result."""
+    """A stored value as a cell of a query's result; instants are not written as in JSON."""
     shown = show(field, value)
     if shown is None:
         return ""
     if isinstance(shown, bool):
         return "true" if shown else "false"
+    if field.type == "datetime":
+        return str(shown).replace("+0000", "Z")
     return java_double(shown) if isinstance(shown, Decimal) else str(shown)
 
 
