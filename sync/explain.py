@@ -10,7 +10,8 @@ from typing import Any
 import sqlalchemy as sa
 
 from mapping.schema import OBJECTS, Field, FieldValue, Kind
-from sync.store import books, entities, tables
+from sync.model import Place
+from sync.store import books, decisions, entities, tables
 from sync.store.database import Session
 
 
@@ -57,6 +58,9 @@ class Explanation:
     fields: dict[str, Reason]
     writes: tuple[dict[str, Any], ...] = field(default=())
     """What the hub wrote for it, newest first: connection, record, kind, fields, at, run."""
+    decisions: tuple[dict[str, Any], ...] = field(default=())
+    """What people said of its records: connection, record, verdict (same, apart) of
+    other_connection, other_record, who, at, note."""
 
     def as_json(self) -> dict[str, Any]:
         """Plain JSON."""
@@ -81,6 +85,7 @@ class Explanation:
                 for name, reason in self.fields.items()
             },
             "writes": list(self.writes),
+            "decisions": list(self.decisions),
         }
 
 
@@ -136,6 +141,7 @@ def explain(session: Session, object: str, id: str) -> Explanation:
         links=_links(session, object, id),
         fields=reasons,
         writes=_writes(session, object, id),
+        decisions=_said(session, object, id),
     )
 
 
@@ -153,6 +159,27 @@ def _links(session: Session, object: str, id: str) -> tuple[dict[str, Any], ...]
     query = sa.select(column.connection, column.record, column.rule, column.run)
     query = query.where(column.object == object, column.entity == id)
     return tuple(dict(row._mapping) for row in session.rows(query.order_by(column.connection)))
+
+
+def _said(session: Session, object: str, id: str) -> tuple[dict[str, Any], ...]:
+    mine = [Place(link["connection"], link["record"]) for link in _links(session, object, id)]
+    found = []
+    for verdict in decisions.load(session, object, mine):
+        place = verdict.one if verdict.one in mine else verdict.two
+        other = verdict.other(place)
+        found.append(
+            {
+                "connection": place.connection,
+                "record": place.record,
+                "verdict": verdict.verdict,
+                "other_connection": other.connection,
+                "other_record": other.record,
+                "who": verdict.who,
+                "at": _iso(verdict.at),
+                "note": verdict.note,
+            }
+        )
+    return tuple(found)
 
 
 def _writes(session: Session, object: str, id: str) -> tuple[dict[str, Any], ...]:

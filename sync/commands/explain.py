@@ -63,6 +63,15 @@ def show(out: Callable[..., None], explanation: Explanation) -> None:
     out(f"[bold]{escape(explanation.name)}[/] · {explanation.object} {explanation.entity}{state}")
     for link in explanation.links:
         out(f"  {link['connection']} {link['record']}: linked by {link['rule']}, run {link['run']}")
+    for said in explanation.decisions:
+        word = "the same as" if said["verdict"] == "same" else "kept apart from"
+        why = f": {said['note']}" if said["note"] else ""
+        out(
+            escape(
+                f"  {said['connection']} {said['record']}: {word} {said['other_connection']} "
+                f"{said['other_record']}, says {said['who']}, {said['at'][:10]}{why}"
+            )
+        )
     out(_fields(explanation))
     for write in explanation.writes[:SHOWN_WRITES]:
         fields = ", ".join(write["fields"]) or "—"

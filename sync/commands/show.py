@@ -84,6 +84,7 @@ def _decided(object: str, told: Mapping[str, int]) -> str:
         "disagreements": "first-link disagreements",
         "conflicts": "conflicts",
         "duplicates": "duplicates within one account",
+        "asked": "pairs to review",
     }
     parts = [f"{told[name]:,} {text}" for name, text in words.items() if told.get(name)]
     return f"{OBJECTS[object].plural}: {', '.join(parts)}" if parts else ""

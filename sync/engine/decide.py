@@ -6,16 +6,15 @@ are gathered and their outcomes stored, a batch of entities in one transaction.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 
 from mapping.schema import OBJECTS, Fields
 from mapping.stages import load_stages
-from sync.engine import references
+from sync.engine import identity, references
 from sync.engine.gone import bury
-from sync.engine.keys import keys_of, surname_of
-from sync.engine.match import EXTERNAL, Candidate, Near, Placed, Rule, match
 from sync.engine.merge import merge
+from sync.engine.placing import place
 from sync.engine.plan import Planned, plan
 from sync.engine.wiring import Wiring
 from sync.model import (
@@ -26,11 +25,10 @@ from sync.model import (
     Place,
     PlannedWrite,
     Replica,
-    entity_id,
     fingerprint,
 )
 from sync.store import books, entities, queues, replicas
-from sync.store.database import Session, chunks
+from sync.store.database import chunks
 
 #: Entities merged and planned in one transaction.
 BATCH = 250
@@ -43,150 +41,23 @@ def decide(wiring: Wiring, object: str) -> None:
     live = [replica for replica in waiting if not replica.deleted]
     doomed = bury(wiring, object, gone) if gone else set()
     for batch in chunks(sorted(doomed), BATCH):
-        _settle(wiring, object, batch, doomed)  # with the burial: nothing else remembers it
+        _settle(wiring, object, batch, doomed, set())  # nothing else remembers the burial
     doomed |= queues.planned_archives(wiring.session, object)
-    touched = _place(wiring, object, live) | set(queues.touched(wiring.session, object))
+    placed = place(wiring, object, live)
+    asked = identity.questioned(wiring.session, object)
+    touched = placed | set(queues.touched(wiring.session, object))
     wiring.session.commit()
     done = 0
     for batch in chunks(sorted(touched), BATCH):
-        _settle(wiring, object, batch, doomed)
+        _settle(wiring, object, batch, doomed, asked)
         wiring.session.commit()
         done += len(batch)
         wiring.progress.step("decide", object, "", done, len(touched))
 
 
-# -- matching ----------------------------------------------------------------------------
-
-
-def _place(wiring: Wiring, object: str, live: Sequence[Replica]) -> set[str]:
-    """Link unlinked records; the entities that these replicas belong to."""
-    session, schema = wiring.session, OBJECTS[object]
-    chosen = wiring.settings.rules(object)
-    limit = wiring.settings.object(object).key_limit
-    rules = [
-        Rule(
-            rule.name,
-            tuple(Near(near.field, near.days, near.share, near.similar) for near in rule.near),
-            names_people=not {"last_name", "first_name"} <= schema.fields.keys()
-            or bool({"last_name", "full_name", "first_name"} & set(rule.keys)),
-        )
-        for rule in chosen
-    ]
-    parts = {rule.name: rule.keys for rule in chosen}
-    fresh = _candidates(wiring, object, live, parts)
-    replicas.save_keys(session, object, {c.place: c.keys for c in fresh})
-    unlinked = [c for c in fresh if c.entity is None]
-    found = {c.entity for c in fresh if c.entity is not None}
-    if not unlinked:
-        return found
-    candidates = {c.place: c for c in fresh}
-    shared = replicas.sharing(
-        session,
-        object,
-        {(rule, key) for c in unlinked for rule, keys in c.keys.items() for key in keys},
-        limit,
-    )
-    missing = {place for _, _, place in shared if place not in candidates}
-    known = replicas.load(session, object, missing).values()
-    for candidate in _candidates(wiring, object, list(known), parts):
-        candidates[candidate.place] = candidate
-    homes = _homes(session, object, live, {c.place for c in unlinked})
-    linked = {c.entity for c in candidates.values() if c.entity is not None}
-    linked |= {home.entity for home in homes.values()}
-    occupied = replicas.links_of_entities(session, object, linked)
-    outcome = match(
-        candidates.values(),
-        occupied,
-        rules,
-        object=object,
-        key_limit=limit,
-        taken=entities.existing(session, object, _possible_ids(object, unlinked)),
-        homes=homes,
-    )
-    links = [replicas.Link(link.place, link.entity, link.rule) for link in outcome.links]
-    replicas.save_links(session, object, links, wiring.run)
-    replicas.save_duplicates(session, object, outcome.duplicates, wiring.run)
-    _announce(wiring, object, links)
-    tally = wiring.report.objects[object]
-    tally.founded += len(outcome.founded)
-    tally.linked += len(links) - len(outcome.founded)
-    tally.duplicates += len(outcome.duplicates)
-    return found | {link.entity for link in links}
-
-
-def _homes(
-    session: Session, object: str, live: Sequence[Replica], unlinked: set[Place]
-) -> dict[Place, Placed]:
-    """Where unlinked records belong: one that was deleted and came back to the entity it
-    left, one that carries an entity's id (a create whose reply was lost) to that entity."""
-    named = {r.place: r.external for r in live if r.place in unlinked and r.external}
-    left = replicas.buried(session, object, unlinked)
-    known = entities.load(session, object, {*named.values(), *left.values()})
-    homes: dict[Place, Placed] = {}
-    for found, rule in ((named, EXTERNAL), (left, "restored")):
-        for place, id in found.items():
-            if id in known:
-                homes[place] = Placed(place, known[id].merged_into or id, rule)
-    return homes
-
-
-def _possible_ids(object: str, unlinked: Iterable[Candidate]) -> set[str]:
-    return {entity_id(object, c.place, attempt) for c in unlinked for attempt in range(8)}
-
-
-def _candidates(
-    wiring: Wiring, object: str, found: Sequence[Replica], parts: dict[str, tuple[str, ...]]
-) -> list[Candidate]:
-    schema, session = OBJECTS[object], wiring.session
-    places = [replica.place for replica in found]
-    linked = replicas.links_of_records(session, object, places)
-    links = references.load_links(session, schema, found)
-    made = []
-    for replica in found:
-        if replica.deleted:
-            continue
-        fields = references.resolve(schema, replica, links).member.seen
-        region = wiring.settings.region_of(replica.place.connection)
-        made.append(
-            Candidate(
-                place=replica.place,
-                entity=linked.get(replica.place),
-                keys=keys_of(schema, fields, parts, region, replica.external),
-                fields=fields,
-                surname=surname_of(fields),
-            )
-        )
-    return made
-
-
-def _announce(wiring: Wiring, object: str, links: Sequence[replicas.Link]) -> None:
-    """Journal new links, lift tombstones, and touch whoever waited for them."""
-    session = wiring.session
-    books.write_journal(
-        session,
-        wiring.run,
-        wiring.clock(),
-        [
-            books.Entry(object, link.entity, "link", {"rule": link.rule}, *link.place)
-            for link in links
-        ],
-    )
-    for connection in {link.place.connection for link in links}:
-        here = [link for link in links if link.place.connection == connection]
-        replicas.lift_tombstones(session, object, connection, [link.entity for link in here])
-        queues.settle_pending(
-            session,
-            connection,
-            object,
-            [f"record:{link.place.record}" for link in here]
-            + [f"entity:{link.entity}" for link in here],
-        )
-
-
-# -- merging and planning ----------------------------------------------------------------
-
-
-def _settle(wiring: Wiring, object: str, ids: Sequence[str], doomed: set[str]) -> None:
+def _settle(
+    wiring: Wiring, object: str, ids: Sequence[str], doomed: set[str], asked: set[str]
+) -> None:
     """Merge and plan a batch of entities and store the outcome (the caller commits)."""
     session, schema = wiring.session, OBJECTS[object]
     held = entities.load(session, object, ids)
@@ -222,7 +93,7 @@ def _settle(wiring: Wiring, object: str, ids: Sequence[str], doomed: set[str]) -
         _close_conflicts(wiring, conflicts.get(id, {}), merged)
     _compute(object, outcomes)
     _store(wiring, object, outcomes, held, changed_replicas)
-    pending += _plan(wiring, object, outcomes, linked, doomed)
+    pending += _plan(wiring, object, outcomes, linked, doomed, asked)
     queues.save_pending(session, pending)
     if wiring.is_partial(object):
         queues.touch(session, object, ids)  # connections left out have not been planned for
@@ -331,6 +202,7 @@ def _plan(
     outcomes: dict[str, tuple[entities.Entity, Merged, list[Member]]],
     linked: dict[str, dict[str, str]],
     doomed: set[str],
+    asked: set[str],
 ) -> list[queues.Pending]:
     session, schema = wiring.session, OBJECTS[object]
     targets = wiring.targets(object)
@@ -343,6 +215,7 @@ def _plan(
         if entity.merged_into or (entity.archived and id not in doomed):
             continue
         absent = set(linked.get(id, {})) - {member.place.connection for member in members}
+        closed = {target.connection for target in targets if id in asked}
         planned[id] = plan(
             schema,
             id,
@@ -352,7 +225,7 @@ def _plan(
             wiring.same,
             reach,
             blocked=merged.blocked,
-            buried=frozenset({c for e, c in tombstones if e == id} | absent),
+            buried=frozenset({c for e, c in tombstones if e == id} | absent | closed),
             archive=id in doomed,
         )
     failed = books.failed_before(session, object, planned)

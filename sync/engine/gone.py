@@ -4,12 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-import sqlalchemy as sa
-
-from mapping.schema import OBJECTS, Kind
+from sync.engine import identity, referrers
 from sync.engine.wiring import Wiring
 from sync.model import Place, Replica
-from sync.store import books, entities, queues, replicas, tables
+from sync.store import books, queues, replicas
 from sync.store.database import Session
 
 
@@ -30,6 +28,8 @@ def bury(wiring: Wiring, object: str, gone: Sequence[Replica]) -> set[str]:
             books.solve_problems(
                 session, place.connection, object, stage=stage, records=[place.record]
             )
+        if replica.merged_into:
+            identity.follow(session, object, place, Place(place.connection, replica.merged_into))
         if entity is None:
             continue
         detail = {"policy": policy, "merged_into": replica.merged_into}
@@ -61,42 +61,15 @@ def _hand_on(
     if other == entity:
         return
     places = replicas.links_of_entities(session, object, [entity, other])
+    theirs = {Place(*place) for place in places.get(other, {}).items()}
     for connection, record in places.get(entity, {}).items():
-        if connection not in places.get(other, {}):
-            moved = Place(connection, record)
+        moved = Place(connection, record)
+        if connection not in places.get(other, {}) and not identity.kept_apart(
+            session, object, moved, theirs
+        ):
             replicas.save_links(session, object, [replicas.Link(moved, other, "vendor merge")], run)
     queues.touch(session, object, [other])
     if replicas.links_of_entities(session, object, [entity]):
         replicas.save_tombstone(session, object, loser, entity, run)
     else:
-        _alias(session, object, entity, other)
-
-
-def _alias(session: Session, object: str, old: str, new: str) -> None:
-    """`old` is `new` from now on, wherever it is referred to."""
-    table = tables.entity[object]
-    aliases = sa.or_(table.c.entity_id == old, table.c.merged_into == old)
-    session.execute(sa.update(table).where(aliases).values(merged_into=new))
-    for schema in OBJECTS.values():
-        for field in schema.fields.values():
-            if field.target != object:
-                continue
-            referring = tables.entity[schema.name]
-            column = referring.c[field.name]
-            if field.kind is Kind.REFERENCE:
-                session.execute(sa.update(referring).where(column == old).values({field.name: new}))
-                continue
-            holders = session.rows(
-                sa.select(referring.c.entity_id).where(
-                    sa.cast(column, sa.Text).contains(f'"{old}"', autoescape=True)
-                )
-            )
-            found = entities.load(session, schema.name, [row[0] for row in holders])
-            for entity in found.values():
-                ids = entity.fields[field.name]
-                assert isinstance(ids, list)
-                session.execute(
-                    sa.update(referring)
-                    .where(referring.c.entity_id == entity.id)
-                    .values({field.name: sorted({new if id == old else id for id in ids})})
-                )
+        referrers.alias(session, object, entity, other)

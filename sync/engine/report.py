@@ -33,6 +33,7 @@ class ObjectTally:
     conflicts: int = 0
     disagreements: int = 0
     duplicates: int = 0
+    asked: int = 0
 
     def as_json(self) -> dict[str, int]:
         """The counts by name."""

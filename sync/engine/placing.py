@@ -1,0 +1,172 @@
+"""Place: find the entity of every new record.
+
+The deciding itself is in `match`, which does no I/O; here its inputs are gathered (keys,
+records that share them, what people said) and its outcome is stored.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+
+from mapping.schema import OBJECTS
+from sync.engine import identity, references
+from sync.engine.keys import keys_of, surname_of
+from sync.engine.match import EXTERNAL, Candidate, Near, Placed, Rule, match
+from sync.engine.wiring import Wiring
+from sync.model import Place, Replica, entity_id
+from sync.store import books, entities, queues, replicas
+from sync.store.database import Session
+
+
+def place(wiring: Wiring, object: str, live: Sequence[Replica]) -> set[str]:
+    """Link unlinked records; the entities that these replicas belong to."""
+    session, schema = wiring.session, OBJECTS[object]
+    chosen = wiring.settings.rules(object)
+    limit = wiring.settings.object(object).key_limit
+    rules = [
+        Rule(
+            rule.name,
+            tuple(Near(near.field, near.days, near.share, near.similar) for near in rule.near),
+            names_people=not {"last_name", "first_name"} <= schema.fields.keys()
+            or bool({"last_name", "full_name", "first_name"} & set(rule.keys)),
+            asks=rule.asks,
+        )
+        for rule in chosen
+    ]
+    parts = {rule.name: rule.keys for rule in chosen}
+    fresh = _candidates(wiring, object, live, parts)
+    replicas.save_keys(session, object, {c.place: c.keys for c in fresh})
+    unlinked = [c for c in fresh if c.entity is None]
+    found = {c.entity for c in fresh if c.entity is not None}
+    if not unlinked:
+        return found
+    candidates = {c.place: c for c in fresh}
+    shared = replicas.sharing(
+        session,
+        object,
+        {(rule, key) for c in unlinked for rule, keys in c.keys.items() for key in keys},
+        limit,
+    )
+    missing = {place for _, _, place in shared if place not in candidates}
+    known = replicas.load(session, object, missing).values()
+    for candidate in _candidates(wiring, object, list(known), parts):
+        candidates[candidate.place] = candidate
+    more, apart, same = identity.said_about(
+        session, object, [c.place for c in unlinked], candidates
+    )
+    candidates.update({candidate.place: candidate for candidate in more})
+    homes = _homes(session, object, live, {c.place for c in unlinked})
+    linked = {c.entity for c in candidates.values() if c.entity is not None}
+    linked |= {home.entity for home in homes.values()}
+    occupied = replicas.links_of_entities(session, object, linked)
+    outcome = match(
+        candidates.values(),
+        occupied,
+        rules,
+        object=object,
+        key_limit=limit,
+        taken=entities.existing(session, object, _possible_ids(object, unlinked)),
+        homes=homes,
+        apart=apart,
+        same=same,
+    )
+    links = [replicas.Link(link.place, link.entity, link.rule) for link in outcome.links]
+    replicas.save_links(session, object, links, wiring.run)
+    _forget_agreed(session, object, live, links, homes)
+    replicas.save_duplicates(session, object, outcome.duplicates, wiring.run)
+    _announce(wiring, object, links)
+    tally = wiring.report.objects[object]
+    tally.founded += len(outcome.founded)
+    tally.linked += len(links) - len(outcome.founded)
+    tally.duplicates += len(outcome.duplicates)
+    now = wiring.clock()
+    tally.asked += identity.ask(session, object, outcome.asked, candidates, wiring.run, now)
+    return found | {link.entity for link in links}
+
+
+def _homes(
+    session: Session, object: str, live: Sequence[Replica], unlinked: set[Place]
+) -> dict[Place, Placed]:
+    """Where unlinked records belong: one that was deleted and came back to the entity it
+    left, one that carries an entity's id (a create whose reply was lost) to that entity."""
+    named = {r.place: r.external for r in live if r.place in unlinked and r.external}
+    left = replicas.buried(session, object, unlinked)
+    known = entities.load(session, object, {*named.values(), *left.values()})
+    homes: dict[Place, Placed] = {}
+    for found, rule in ((named, EXTERNAL), (left, "restored")):
+        for place, id in found.items():
+            if id in known:
+                homes[place] = Placed(place, known[id].merged_into or id, rule)
+    return homes
+
+
+def _forget_agreed(
+    session: Session,
+    object: str,
+    live: Sequence[Replica],
+    links: Sequence[replicas.Link],
+    homes: Mapping[Place, Placed],
+) -> None:
+    """A record that comes back to another entity than it left has agreed nothing with it."""
+    strange = {
+        link.place
+        for link in links
+        if link.place not in homes or homes[link.place].entity != link.entity
+    }
+    found = [r for r in live if r.place in strange and r.base is not None]
+    for replica in found:
+        replica.base = None
+    replicas.save(session, object, found)
+
+
+def _possible_ids(object: str, unlinked: Iterable[Candidate]) -> set[str]:
+    return {entity_id(object, c.place, attempt) for c in unlinked for attempt in range(8)}
+
+
+def _candidates(
+    wiring: Wiring, object: str, found: Sequence[Replica], parts: dict[str, tuple[str, ...]]
+) -> list[Candidate]:
+    schema, session = OBJECTS[object], wiring.session
+    places = [replica.place for replica in found]
+    linked = replicas.links_of_records(session, object, places)
+    links = references.load_links(session, schema, found)
+    made = []
+    for replica in found:
+        if replica.deleted:
+            continue
+        fields = references.resolve(schema, replica, links).member.seen
+        region = wiring.settings.region_of(replica.place.connection)
+        made.append(
+            Candidate(
+                place=replica.place,
+                entity=linked.get(replica.place),
+                keys=keys_of(schema, fields, parts, region, replica.external),
+                fields=fields,
+                surname=surname_of(fields),
+            )
+        )
+    return made
+
+
+def _announce(wiring: Wiring, object: str, links: Sequence[replicas.Link]) -> None:
+    """Journal new links, lift tombstones, and touch whoever waited for them."""
+    session = wiring.session
+    books.write_journal(
+        session,
+        wiring.run,
+        wiring.clock(),
+        [
+            books.Entry(object, link.entity, "link", {"rule": link.rule}, *link.place)
+            for link in links
+        ],
+    )
+    for connection in {link.place.connection for link in links}:
+        here = [link for link in links if link.place.connection == connection]
+        replicas.lift_tombstones(session, object, connection, [link.entity for link in here])
+        queues.settle_pending(
+            session,
+            connection,
+            object,
+            [f"record:{link.place.record}" for link in here]
+            + [f"entity:{link.entity}" for link in here],
+        )
