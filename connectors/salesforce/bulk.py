@@ -53,9 +53,10 @@ class Job:
 
 @dataclass(frozen=True, slots=True)
 class ResultPage:
-    """Rows of a query's result, by column; `locator` of the next page is '' on the last."""
+    """Rows of a query's result; `locator` of the next page is '' on the last."""
 
-    rows: list[dict[str, str]]
+    columns: list[str]
+    rows: list[list[str]]
     locator: str
 
 
@@ -126,12 +127,12 @@ class Jobs:
                 ):
                     raise JobGone(id) from error
                 raise
-            rows = self._table(reply)
+            columns, rows = self._table(reply)
             told = reply.headers.get("Sforce-NumberOfRecords", "")
             if told.isdecimal() and int(told) != len(rows):
                 raise self._torn(f"{len(rows)} rows of {told} came")
             following = reply.headers.get("Sforce-Locator", "null")
-            return ResultPage(rows, "" if following == "null" else following)
+            return ResultPage(columns, rows, "" if following == "null" else following)
 
         return self._retrier.call(ask)
 
@@ -183,13 +184,16 @@ class Jobs:
     def outcome(self, id: str, which: str) -> list[dict[str, str]]:
         """Rows of ``successfulResults``, ``failedResults`` or ``unprocessedrecords``, by column."""
         path = f"jobs/ingest/{id}/{which}"
-        return self._retrier.call(lambda: self._table(self._client.bulk("GET", path, retry=False)))
+        columns, rows = self._retrier.call(
+            lambda: self._table(self._client.bulk("GET", path, retry=False))
+        )
+        return [dict(zip(columns, row, strict=True)) for row in rows]
 
-    def _table(self, reply: requests.Response) -> list[dict[str, str]]:
+    def _table(self, reply: requests.Response) -> tuple[list[str], list[list[str]]]:
         try:
             return parsed(reply.content)
-        except ValueError:
-            raise self._torn("a row of another length than the header's came") from None
+        except (ValueError, csv.Error):
+            raise self._torn("a row is cut short") from None
 
     def _torn(self, what: str) -> Unavailable:
         connection = self._client.connection
@@ -198,15 +202,20 @@ class Jobs:
         )
 
 
-def parsed(data: bytes) -> list[dict[str, str]]:
-    """The rows of a result, by column. NUL, which Salesforce lets through, is dropped.
+def parsed(data: bytes) -> tuple[list[str], list[list[str]]]:
+    """The columns and rows of a result. NUL, which Salesforce lets through, is dropped.
 
     Raises:
         ValueError: a row is longer or shorter than the header, or a character is torn.
     """
-    text = data.decode("utf-8-sig").replace("\x00", "")
-    header, *rows = list(csv.reader(io.StringIO(text, newline=""))) or [[]]
-    return [dict(zip(header, row, strict=True)) for row in rows if row]
+    if b"\x00" in data:
+        data = data.replace(b"\x00", b"")
+    reader = csv.reader(io.TextIOWrapper(io.BytesIO(data), encoding="utf-8-sig", newline=""))
+    columns = next(reader, [])
+    rows = [row for row in reader if row]
+    if any(len(row) != len(columns) for row in rows):
+        raise ValueError("a row of another length than the header's")
+    return columns, rows
 
 
 def written(columns: Sequence[str], rows: Iterable[Sequence[str]]) -> str:

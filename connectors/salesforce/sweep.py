@@ -80,52 +80,65 @@ class Sweeper:
                 raise JobGone(job.words)
         while True:
             result = self._jobs.results(sweep.job, sweep.locator, ROWS)
-            rows = [self._row(plan, cells) for cells in _beyond(result.rows, sweep.id)]
-            if plan.roles and rows:
-                self._add_roles(rows)
-            parts = [rows[at : at + PAGE] for at in range(0, len(rows), PAGE)] or [[]]
-            for number, part in enumerate(parts, 1):
+            columns, rows, locator = result.columns, result.rows, result.locator
+            # Only the rows still to come are held on to.
+            del result
+            at = columns.index("Id") if "Id" in columns else 0
+            _drop_read(rows, at, sweep.id)
+            roles = self._roles(rows[0][at], rows[-1][at]) if plan.roles and rows else {}
+            while True:
+                part = [self._row(plan, columns, cells, roles) for cells in rows[:PAGE]]
+                del rows[:PAGE]
                 sweep = replace(sweep, id=to18(part[-1]["Id"]) if part else sweep.id)
-                if number == len(parts):
-                    sweep = replace(sweep, locator=result.locator)
-                    if not result.locator:
-                        records = self._rows.records(plan, part, whole=True)
-                        yield sweep, Page(records, sweep.end, True, sweep.expected)
-                        return
+                if not rows:
+                    sweep = replace(sweep, locator=locator)
+                last = not rows and not locator
                 records = self._rows.records(plan, part, whole=True)
-                yield sweep, Page(records, sweep.dump(), False, sweep.expected)
+                cursor = sweep.end if last else sweep.dump()
+                yield sweep, Page(records, cursor, last, sweep.expected)
+                if last:
+                    return
+                if not rows:
+                    break
 
-    def _row(self, plan: Plan, cells: Mapping[str, str]) -> dict[str, Any]:
+    def _row(
+        self,
+        plan: Plan,
+        columns: Sequence[str],
+        cells: Sequence[str],
+        roles: Mapping[str, list[dict[str, Any]]],
+    ) -> dict[str, Any]:
         """A row as a query over REST would give it."""
         known = plan.info.fields
         try:
             row: dict[str, Any] = {
-                column: of_cell(text, known[column].type) for column, text in cells.items()
+                column: of_cell(text, known[column].type)
+                for column, text in zip(columns, cells, strict=True)
             }
+            row["Id"] = to18(row["Id"])
         except (KeyError, ValueError) as error:
             connection = self._client.connection
             raise Bug(
                 f"{connection}: a bulk result of {plan.info.name} cannot be read: {error}",
                 connection=connection,
             ) from error
+        if plan.roles:
+            row[ROLES] = {"done": True, "records": roles.get(row["Id"], [])}
         # Compound fields are not asked for; over REST they come as no value.
         return dict.fromkeys(plan.fields) | row
 
-    def _add_roles(self, rows: Sequence[dict[str, Any]]) -> None:
-        """Put the contact roles of these rows, which lie side by side, where a sub-select
-        would: the Bulk API knows none."""
-        first, last = listed([rows[0]["Id"]])[1:-1], listed([rows[-1]["Id"]])[1:-1]
+    def _roles(self, first: str, last: str) -> dict[str, list[dict[str, Any]]]:
+        """The contact roles of the opportunities from `first` to `last`, by opportunity: the
+        Bulk API knows no sub-selects."""
         soql = (
             f"SELECT OpportunityId, {ROLE_FIELDS} FROM OpportunityContactRole WHERE "
-            f"OpportunityId >= {first} AND OpportunityId <= {last} ORDER BY OpportunityId"
+            f"OpportunityId >= {listed([first])[1:-1]} AND OpportunityId <= "
+            f"{listed([last])[1:-1]} ORDER BY OpportunityId"
         )
-        by_id: dict[str, list[dict[str, Any]]] = {to18(row["Id"]): [] for row in rows}
+        found: dict[str, list[dict[str, Any]]] = {}
         for role in self._client.query_all(soql):
-            held = by_id.get(to18(role["OpportunityId"]))
-            if held is not None:
-                held.append(role)
-        for row in rows:
-            row[ROLES] = {"done": True, "records": by_id[to18(row["Id"])]}
+            found.setdefault(to18(role["OpportunityId"]), []).append(role)
+        return found
 
     # By queries
 
@@ -149,9 +162,9 @@ class Sweeper:
                 plan, page = self._plans.fresh(object, fields, ask)
 
 
-def _beyond(rows: Sequence[dict[str, str]], id: str) -> Sequence[dict[str, str]]:
-    """The rows after the one with that id, if it is among them; all of them if not."""
+def _drop_read(rows: list[list[str]], at: int, id: str) -> None:
+    """Drop the rows up to the one with that id, if it is among them; `at` is its column."""
     for number, row in enumerate(rows):
-        if id and to18(row["Id"]) == id:
-            return rows[number + 1 :]
-    return rows
+        if id and to18(row[at]) == id:
+            del rows[: number + 1]
+            return

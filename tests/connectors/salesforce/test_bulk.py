@@ -641,7 +641,7 @@ TEXT = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\x00
 def test_any_text_survives_csv_both_ways(rows: list[list[str]]) -> None:
     columns = ["one", "two"]
     result = csvs.written(columns, rows).encode()
-    assert parsed(result) == [dict(zip(columns, row, strict=True)) for row in rows]
+    assert parsed(result) == (columns, rows)
     assert csvs.parsed(written(columns, rows).encode()) == (columns, rows)
 
 
