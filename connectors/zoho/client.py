@@ -232,17 +232,11 @@ class Client:
         Raises:
             ConnectorError: refused, after the retries that make sense.
         """
+        url = f"{self._content_url}/crm/{API_VERSION}/{path}"
 
         def send() -> Answer:
-            try:
-                reply = self._session.post(
-                    f"{self._content_url}/crm/{API_VERSION}/{path}",
-                    files={"file": ("records.zip", content, "application/zip")},
-                    headers={**self._tokens.headers(), **headers},
-                )
-            except requests.RequestException as error:
-                raise unreachable(error, self.connection) from error
-            return self._read(reply)
+            files = {"file": ("records.zip", content, "application/zip")}
+            return self._read(self._exchange("POST", url, headers, files=files))
 
         return self._retrier.call(lambda: self._renewing(send))
 
@@ -265,16 +259,15 @@ class Client:
         def send() -> None:
             into.seek(0)
             into.truncate()
-            try:
-                headers = self._tokens.headers()
-                with self._session.get(url, headers=headers, stream=True) as reply:
-                    if reply.status_code != requests.codes.ok:
-                        self._read(reply)
-                        raise self._refusal(reply, {})
+            with self._exchange("GET", url, {}, stream=True) as reply:
+                if reply.status_code != requests.codes.ok:
+                    self._read(reply)
+                    raise self._refusal(reply, {})
+                try:
                     for part in reply.iter_content(_CHUNK):
                         into.write(part)
-            except requests.RequestException as error:
-                raise unreachable(error, self.connection) from error
+                except requests.RequestException as error:
+                    raise unreachable(error, self.connection) from error
             if not zipfile.is_zipfile(into):
                 raise Unavailable(
                     f"{self.connection}: the file Zoho sent is not whole",
@@ -304,12 +297,20 @@ class Client:
         headers: Mapping[str, str] | None,
         data: bytes | None,
     ) -> Answer:
-        sent = {**self._tokens.headers(), **(headers or {})}
+        sent = dict(headers or {})
         if data is not None:
             sent["Content-Type"] = "application/json"
-        url = self._address(path)
+        return self._read(
+            self._exchange(method, self._address(path), sent, params=params, data=data)
+        )
+
+    def _exchange(
+        self, method: str, url: str, headers: Mapping[str, str], **what: Any
+    ) -> requests.Response:
+        """One request with the token on it; `what` is as for `requests`."""
+        sent = {**self._tokens.headers(), **headers}
         try:
-            reply = self._session.request(method, url, params=params, data=data, headers=sent)
+            reply = self._session.request(method, url, headers=sent, **what)
         except requests.RequestException as error:
             raise unreachable(error, self.connection) from error
         left = reply.headers.get("X-API-CREDITS-REMAINING", "")
@@ -318,7 +319,7 @@ class Client:
             credits.hear(self._budget, told, first=self._silent)
         self._silent = told is None
         self.credits_left = self.credits_left if told is None else told
-        return self._read(reply)
+        return reply
 
     def _read(self, reply: requests.Response) -> Answer:
         at = _date(reply.headers.get("Date"))

@@ -21,7 +21,7 @@ DECLINED = (Invalid, PermissionDenied, Misconfigured)
 
 _WAITING = frozenset({"ADDED", "QUEUED", "SCHEDULED", "IN PROGRESS", "INPROGRESS", "IN_PROGRESS"})
 _FIRST, _LONGEST = 2.0, 60.0
-_PATIENCE = 7_200.0
+_PATIENCE = 1_800.0
 _IN_MEMORY = 1 << 20
 
 
@@ -67,7 +67,7 @@ class Jobs:
 
         Raises:
             Failed, Lost: there is none and will be none.
-            Unavailable: it is still under way after two hours.
+            Unavailable: it is still under way after half an hour.
         """
         waited, pause = 0.0, _FIRST
         while waited < _PATIENCE:
@@ -86,7 +86,7 @@ class Jobs:
             if state not in _WAITING:
                 raise Failed(f"bulk {kind} job {id} ended as {state}")
         raise Unavailable(
-            f"{self._client.connection}: bulk {kind} job {id} is not done after two hours",
+            f"{self._client.connection}: bulk {kind} job {id} is not done after half an hour",
             connection=self._client.connection,
         )
 

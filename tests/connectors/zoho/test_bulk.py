@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from decimal import Decimal
 from typing import Any
 
 import pytest
+from werkzeug.wrappers import Response
 
 import connectors.sandbox.zoho.bulk_read as sandbox_read
+import connectors.sandbox.zoho.bulk_write as sandbox_write
 import connectors.zoho.bulk_read as bulk_read
 import connectors.zoho.bulk_write as bulk_write
 from connectors.base import Page, Record, Write, WriteResult
@@ -23,6 +25,7 @@ from connectors.errors import (
 )
 from connectors.sandbox.faults import Fault
 from connectors.sandbox.zoho.metadata import make_field
+from connectors.sandbox.zoho.wire import ApiError, reply
 from connectors.zoho import ZohoConnector
 from tests.connectors.zoho.conftest import Account
 
@@ -200,6 +203,63 @@ def test_fields_a_csv_cannot_carry_are_listed(account: Account) -> None:
     assert "/crm/bulk/v8/read" not in account.paths()
 
 
+def declined(code: str, status: int) -> Callable[..., Response]:
+    def refuse(*given: object) -> Response:
+        return ApiError(code, "no", status).response()
+
+    return refuse
+
+
+@pytest.mark.parametrize(
+    ("code", "status"), [("OAUTH_SCOPE_MISMATCH", 401), ("FEATURE_NOT_SUPPORTED", 400)]
+)
+def test_an_account_without_the_bulk_apis(
+    account: Account, monkeypatch: pytest.MonkeyPatch, code: str, status: int
+) -> None:
+    monkeypatch.setattr(sandbox_read.BulkRead, "create", declined(code, status))
+    monkeypatch.setattr(sandbox_write.BulkWrite, "upload", declined(code, status))
+    connector = account.connect(**BULK)
+    made = fill(account, 50)
+    assert [record.id for record in records(pull(connector, "Accounts", "Phone"))] == made
+    results = push(connector, updates(contacts(account, 50)))
+    assert all(result.error is None for result in results)
+
+
+def test_jobs_that_come_to_nothing(account: Account, monkeypatch: pytest.MonkeyPatch) -> None:
+    def read_failed(self: object, id: str) -> Response:
+        return reply({"data": [{"id": id, "operation": "read", "state": "FAILURE"}]})
+
+    def write_failed(self: object, request: object, id: str) -> Response:
+        return reply({"id": id, "operation": "update", "status": "FAILED"})
+
+    monkeypatch.setattr(sandbox_read.BulkRead, "show", read_failed)
+    monkeypatch.setattr(sandbox_write.BulkWrite, "show", write_failed)
+    monkeypatch.setattr(sandbox_write.BulkWrite, "run_jobs", lambda self: None)
+    connector = account.connect(**BULK)
+    made = fill(account, 50)
+    assert [record.id for record in records(pull(connector, "Accounts", "Phone"))] == made
+    ids = contacts(account, 50)
+    assert all(result.error is None for result in push(connector, updates(ids)))
+    assert {row["Last_Name"] for row in live(account, "Contacts").values()} == {
+        f"u{n}" for n in range(50)
+    }
+
+
+def test_a_job_that_takes_too_long_is_found_again(account: Account) -> None:
+    made = fill(account, 50)
+    account.sandbox.bulk_read.polls = 10**6
+    connector = account.connect(**BULK)
+    pages = connector.pull("Accounts", ("Account_Name",), None)
+    cursor = next(pages).cursor
+    with pytest.raises(Unavailable, match="not done"):
+        next(pages)
+    assert 1_800 <= sum(account.pauses) < 2_000
+    account.sandbox.bulk_read.polls = 0
+    found = records(pull(connector, "Accounts", "Account_Name", since=cursor))
+    assert [record.id for record in found] == made
+    assert account.paths("POST").count("/crm/bulk/v8/read") == 1
+
+
 @pytest.mark.parametrize("kind", ["throttle", "unauthorized", "error", "cut_after", "cut_before"])
 @pytest.mark.parametrize("path", ["/read$", "/read/[0-9]+$", "/result$"])
 def test_trouble_on_the_way_is_got_over(account: Account, kind: str, path: str) -> None:
@@ -290,7 +350,9 @@ def test_values_of_every_type_as_by_the_record_api(account: Account) -> None:
     [left, right] = bulk.fetch("Contacts", [one, other], [*values, "Owner"])
     assert left.values == right.values
     assert left.values["Interests"] == ("Events", "Support")
-    made = {"Account_Name": "a", "Annual_Revenue": Decimal("99999999999999.99"), "Employees": 7}
+    made: dict[str, Any] = {
+        "Account_Name": "a", "Annual_Revenue": Decimal("99999999999999.99"), "Employees": 7,
+    }  # fmt: skip
     [company] = account.sandbox.load("Accounts", [{"Account_Name": "b"}])
     bulk.push("Accounts", [Write("a", "update", made, id=company)])
     [back] = bulk.fetch("Accounts", [company], list(made))
@@ -427,6 +489,19 @@ def test_a_result_that_cannot_be_had_is_looked_up(account: Account) -> None:
     fault(account, "error", path="/result$")
     results = push(connector, updates(ids))
     assert all(result.error is None and result.version for result in results)
+    assert (jobs(account), account.paths("PUT")) == (1, [])
+
+
+def test_a_bulk_write_that_takes_too_long_is_looked_up(account: Account) -> None:
+    account.sandbox.bulk_write.polls = 10**6
+    connector = account.connect(**BULK)
+    ids = contacts(account, 20)
+    account.sandbox.clock.advance(100)
+    writes = updates(ids)
+    writes[3] = Write("bad", "update", {"Last_Name": None}, id=ids[3])
+    results = push(connector, writes)
+    assert [n for n, result in enumerate(results) if result.error] == [3]
+    assert isinstance(results[3].error, Unavailable)
     assert (jobs(account), account.paths("PUT")) == (1, [])
 
 
