@@ -13,6 +13,7 @@ from sync.commands import (
     accounts,
     conflicts,
     explain,
+    identity,
     mappings,
     problems,
     reports,
@@ -94,7 +95,7 @@ def concord(
     context.obj = Hub(path=settings, quiet=quiet, debug=debug)
 
 
-for group in (accounts, runs, problems, conflicts, explain, reports, mappings, servers):
+for group in (accounts, runs, problems, conflicts, identity, explain, reports, mappings, servers):
     group.register(app)
 
 

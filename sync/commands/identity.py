@@ -1,0 +1,270 @@
+"""`concord review`, `duplicates`, `same`, `apart`, `split`: which records are the same thing."""
+
+from __future__ import annotations
+
+import getpass
+import os
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from enum import StrEnum
+from typing import Annotated, Any, Literal
+
+import typer
+from rich.table import Table
+
+from mapping.schema import OBJECTS
+from sync.commands.exits import no_such
+from sync.commands.hub import Hub, of, print_json
+from sync.commands.show import text
+from sync.engine import identity
+from sync.engine.identity import Refused
+from sync.engine.run import LEASE
+from sync.explain import names_of, shown
+from sync.model import Place
+from sync.settings import SYNCED, SettingsError
+from sync.store import books, decisions, replicas
+from sync.store.database import Session
+from sync.store.decisions import Review, Verdict
+
+review_group = typer.Typer(invoke_without_command=True, rich_markup_mode="markdown")
+
+Object = StrEnum("Object", list(SYNCED))  # type: ignore[misc]
+
+Kind = Annotated[Object, typer.Argument(metavar="OBJECT", help="contact, company, …")]
+Record = Annotated[
+    str,
+    typer.Argument(
+        metavar="CONNECTION:RECORD", help="A record by its connection and its id there."
+    ),
+]
+ReviewId = Annotated[int, typer.Argument(metavar="ID", help="The pair's number.")]
+Why = Annotated[str, typer.Option("--why", metavar="TEXT", help="A note for the journal.")]
+AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object.")]
+
+
+def register(app: typer.Typer) -> None:
+    """Add the commands."""
+    app.add_typer(review_group, name="review")
+    app.command()(duplicates)
+    app.command()(same)
+    app.command()(apart)
+    app.command()(split)
+
+
+# -- review ------------------------------------------------------------------------------
+
+
+@review_group.callback()
+def review(context: typer.Context, as_json: AsJson = False) -> None:
+    """List pairs of records that may be the same, most alike first.
+
+    They come from matching rules with `asks: true`. Until a person decides they are not
+    linked, and no record is created for either of them.
+    """
+    if context.invoked_subcommand is not None:
+        return
+    hub = of(context)
+    with hub.session() as session:
+        found = decisions.reviews(session)
+        listed = [_row(session, pair) for pair in found]
+    if as_json:
+        print_json({"reviews": [body for body, _ in listed]})
+        return
+    if not found:
+        hub.show("No pairs to review.")
+        return
+    table = Table()
+    for name in ("id", "object", "rule", "alike", "field", "the one", "the other"):
+        table.add_column(name, overflow="fold")
+    for body, evidence in listed:
+        head = [str(body["id"]), body["object"], body["rule"], f"{body['score']:.0%}"]
+        table.add_row(*head, "record", text(body["one"]), text(body["two"]), style="bold")
+        for name, (one, two) in evidence.items():
+            differs = "" if one == two else "yellow"
+            table.add_row("", "", "", "", name, text(one), text(two), style=differs)
+        table.add_section()
+    hub.show(table)
+
+
+@review_group.command("same")
+def review_same(context: typer.Context, id: ReviewId, why: Why = "") -> None:
+    """Say that the two records of a pair are the same; the next run merges their values."""
+    pair = _pair(of(context), id)
+    _say(of(context), pair.object, "same", pair.one, pair.two, why)
+
+
+@review_group.command("apart")
+def review_apart(context: typer.Context, id: ReviewId, why: Why = "") -> None:
+    """Keep the two records of a pair apart, for ever."""
+    pair = _pair(of(context), id)
+    _say(of(context), pair.object, "apart", pair.one, pair.two, why)
+
+
+def _pair(hub: Hub, id: int) -> Review:
+    with hub.session() as session:
+        found = [pair for pair in decisions.reviews(session) if pair.id == id]
+    if not found:
+        raise no_such("pair to review", id, "`concord review` lists them")
+    return found[0]
+
+
+def _row(session: Session, pair: Review) -> tuple[dict[str, Any], dict[str, list[Any]]]:
+    """The pair as JSON, and its evidence with names in place of entity ids."""
+    body = {
+        "id": pair.id,
+        "object": pair.object,
+        "rule": pair.rule,
+        "score": pair.score,
+        "one": _told(pair.one),
+        "two": _told(pair.two),
+        "evidence": dict(pair.evidence),
+        "run": pair.run,
+    }
+    evidence = {}
+    for name, values in pair.evidence.items():
+        names = names_of(session, OBJECTS[pair.object].fields[name], values)
+        evidence[name] = [shown(value, names) for value in values]
+    return body, evidence
+
+
+# -- duplicates --------------------------------------------------------------------------
+
+
+def duplicates(context: typer.Context, as_json: AsJson = False) -> None:
+    """List records of one account that share a matching key: probably the same thing twice.
+
+    The hub never merges records in a CRM. Merge them there, and it follows; or say
+    `concord apart`, and they are listed no more.
+    """
+    hub = of(context)
+    with hub.session() as session:
+        found = decisions.duplicates(session)
+        titles = _titles(session, found)
+    for row in found:
+        row["name"] = titles.get((row["object"], row["connection"], row["record"]))
+    if as_json:
+        print_json({"duplicates": found})
+        return
+    if not found:
+        hub.show("No duplicates.")
+        return
+    table = Table()
+    for name in ("connection", "object", "name", "record", "and", "rule"):
+        table.add_column(name, overflow="fold")
+    for row in found:
+        table.add_row(
+            row["connection"],
+            row["object"],
+            text(row["name"]),
+            row["record"],
+            row["of"],
+            row["rule"],
+        )
+    hub.show(table)
+
+
+def _titles(session: Session, found: list[dict[str, Any]]) -> Mapping[tuple[str, str, str], Any]:
+    titles = {}
+    for object in {row["object"] for row in found}:
+        places = [Place(r["connection"], r["record"]) for r in found if r["object"] == object]
+        for place, replica in replicas.load(session, object, places).items():
+            titles[object, *place] = replica.seen.get(OBJECTS[object].title)
+    return titles
+
+
+# -- decisions ---------------------------------------------------------------------------
+
+
+def same(context: typer.Context, object: Kind, one: Record, two: Record, why: Why = "") -> None:
+    """Say that two records are the same thing, for ever.
+
+    The two become one: the older keeps its id, what refers to the other refers to it, and the
+    next run merges the values and writes them to each CRM. Two records of one CRM must be
+    merged there.
+    """
+    hub = of(context)
+    _say(hub, object, "same", _place(hub, one), _place(hub, two), why)
+
+
+def apart(context: typer.Context, object: Kind, one: Record, two: Record, why: Why = "") -> None:
+    """Keep two records apart, for ever, whatever they have in common."""
+    hub = of(context)
+    _say(hub, object, "apart", _place(hub, one), _place(hub, two), why)
+
+
+def split(context: typer.Context, object: Kind, record: Record, why: Why = "") -> None:
+    """Take a record out of what it was wrongly linked with.
+
+    Both keep the values that their records have now. The record is kept apart from the
+    others, so that no later run links them again.
+    """
+    hub = of(context)
+    place = _place(hub, record)
+    with _deciding(hub) as session:
+        new = identity.split(session, object, place, _who(), datetime.now(UTC), why)
+    hub.show(f"{_told(place)} is a {object} of its own now: {new}. `concord sync` goes on with it.")
+
+
+def _say(
+    hub: Hub, object: str, verdict: Literal["same", "apart"], one: Place, two: Place, why: str
+) -> None:
+    word = Verdict(one, two, verdict, _who(), datetime.now(UTC), why)
+    if one == two:
+        raise SettingsError([f"{_told(one)} is named twice; name two records"])
+    with _deciding(hub) as session:
+        if verdict == "same":
+            kept = identity.unite(session, object, word)
+        else:
+            identity.keep_apart(session, object, word)
+    if verdict == "same":
+        hub.show(
+            f"{_told(one)} and {_told(two)} are one {object}, {kept}. "
+            "`concord sync` merges their values."
+        )
+    else:
+        hub.show(f"{_told(one)} and {_told(two)} are kept apart.")
+
+
+@contextmanager
+def _deciding(hub: Hub) -> Iterator[Session]:
+    """A session in which nobody else reconciles; what was done in it is stored at its end.
+
+    Raises:
+        sync.store.books.LeaseHeld: a run is at work.
+        SettingsError: the decision cannot be carried out.
+    """
+    with hub.session() as session:
+        books.take_lease(session, LEASE, datetime.now(UTC))
+        session.commit()
+        try:
+            yield session
+            session.commit()
+        except Refused as refused:
+            raise SettingsError([str(refused)]) from refused
+        finally:
+            session.rollback()
+            books.release_lease(session, LEASE)
+            session.commit()
+
+
+def _place(hub: Hub, written: str) -> Place:
+    connection, colon, record = written.partition(":")
+    if not colon or not record:
+        raise SettingsError([f"{written!r}: write CONNECTION:RECORD, e.g. hubspot:12345"])
+    if connection not in hub.settings.connections:
+        known = ", ".join(hub.settings.connections)
+        raise no_such("connection", repr(connection), f"there are {known}")
+    return Place(connection, record)
+
+
+def _told(place: Place) -> str:
+    return f"{place.connection}:{place.record}"
+
+
+def _who() -> str:
+    """The user of this machine who decides."""
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):  # a container's user may have no name
+        return f"uid {os.getuid()}"
