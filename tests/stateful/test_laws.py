@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import tempfile
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +23,11 @@ from hypothesis.stateful import (
 )
 
 from connectors.memory import Quirks
+from sync.engine import identity
+from sync.engine.identity import Refused
+from sync.model import Place
+from sync.store.database import Session, session
+from sync.store.decisions import Verdict
 from tests.stateful.world import NAMES, World
 
 PEOPLE = ("Ann", "Bob", "สมชาย", "مریم")
@@ -55,6 +61,7 @@ class Hub(RuleBasedStateMachine):
         self.folder = tempfile.TemporaryDirectory(dir=memory if memory.is_dir() else None)
         self.world = World(f"sqlite:///{Path(self.folder.name) / 'hub.db'}", habits())
         self.only_edit: dict[tuple[str, str], list[tuple[str, str, Any]]] = {}
+        self.words: dict[frozenset[Place], str] = {}
         self.number = 0
 
     def teardown(self) -> None:
@@ -79,7 +86,8 @@ class Hub(RuleBasedStateMachine):
             "email": f"Person{self.number % 5}.{who if who.isascii() else 'x'}@Firm.example",
         }
         unique = self.world.accounts[account].quirks.unique
-        taken = {row.values.get("email") for row in self.world.accounts[account].live("contact").values()}
+        rows = self.world.accounts[account].live("contact").values()
+        taken = {row.values.get("email") for row in rows}
         if "email" in unique and values["email"] in taken:
             values["email"] = None  # type: ignore[assignment]
         return account, self.world.accounts[account].create("contact", values)
@@ -112,6 +120,7 @@ class Hub(RuleBasedStateMachine):
     def remove(self, record: tuple[str, str]) -> None:
         if self.live(record):
             self.world.accounts[record[0]].remove("contact", record[1])
+            self.forget({Place(*record)}, only="same")
 
     @rule(record=contacts)
     def restore(self, record: tuple[str, str]) -> None:
@@ -124,7 +133,82 @@ class Hub(RuleBasedStateMachine):
     def merge(self, one: tuple[str, str], two: tuple[str, str]) -> Any:
         if one[0] != two[0] or one == two or not (self.live(one) and self.live(two)):
             return multiple()
+        self.forget({Place(*one), Place(*two)})
+        self.forget(None, only="same")  # what is merged in a CRM can part others
         return one[0], self.world.accounts[one[0]].merge("contact", one[1], two[1])
+
+    # -- what people say of identity -----------------------------------------------------
+
+    def forget(self, places: set[Place] | None, only: str = "") -> None:
+        """Expect no more what was said about these records, or about any."""
+        self.words = {
+            pair: word
+            for pair, word in self.words.items()
+            if (only and word != only) or (places is not None and not pair & places)
+        }
+
+    def said(self, work: Callable[[Session], object]) -> bool:
+        """Decide something between two runs; whether it was not refused."""
+        self.world.pass_time(1)
+        with session(self.world.engine) as store:
+            try:
+                work(store)
+            except Refused:
+                return False
+            store.commit()
+        return True
+
+    def homes(self) -> dict[Place, str]:
+        """record -> entity."""
+        return {
+            Place(*place): entity
+            for entity, records in self.world.links("contact").items()
+            for place in records.items()
+        }
+
+    @rule(one=contacts, two=contacts)
+    def same(self, one: tuple[str, str], two: tuple[str, str]) -> None:
+        if one == two:
+            return
+        word = Verdict(Place(*one), Place(*two), "same", "ann", self.world.time)
+        if self.said(lambda store: identity.unite(store, "contact", word)):
+            homes = self.homes()
+            self.words = {  # the last word holds
+                pair: said
+                for pair, said in self.words.items()
+                if said == "same" or len({homes.get(place, place) for place in pair}) == 2
+            }
+            self.words[frozenset({word.one, word.two})] = "same"
+
+    @rule(one=contacts, two=contacts)
+    def keep_apart(self, one: tuple[str, str], two: tuple[str, str]) -> None:
+        if one == two:
+            return
+        word = Verdict(Place(*one), Place(*two), "apart", "ann", self.world.time)
+        if self.said(lambda store: identity.keep_apart(store, "contact", word)):
+            self.words[frozenset({word.one, word.two})] = "apart"
+
+    @rule(record=contacts)
+    def split(self, record: tuple[str, str]) -> None:
+        place, before = Place(*record), self.homes()
+        at = self.world.time
+        if self.said(lambda store: identity.split(store, "contact", place, "ann", at, "")):
+            for fellow, entity in before.items():
+                if entity == before[place] and fellow != place:
+                    self.words[frozenset({place, fellow})] = "apart"
+
+    def check_words(self) -> None:
+        """What people said of two records that are still there holds."""
+        homes, links = self.homes(), self.world.links("contact")
+        for pair, word in self.words.items():
+            one, two = sorted(pair)
+            if not (self.live(one) and self.live(two)):
+                continue
+            together = homes[one] == homes[two]
+            if word == "apart":
+                assert not together, f"kept apart, but one: {one} and {two}"
+            elif not links[homes[one]].keys() & links[homes[two]].keys():
+                assert together, f"the same, but two: {one} and {two}"
 
     @rule()
     def sync(self) -> None:
@@ -154,6 +238,7 @@ class Hub(RuleBasedStateMachine):
     def settle(self) -> None:
         self.world.settle()
         self.world.check_laws()
+        self.check_words()
 
 
 #: CONCORD_STATEFUL_EXAMPLES=10000 is the long profile.
@@ -161,6 +246,10 @@ Hub.TestCase.settings = settings(
     max_examples=int(os.environ.get("CONCORD_STATEFUL_EXAMPLES", "20")),
     stateful_step_count=25,
     deadline=None,
-    suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much, HealthCheck.data_too_large],
+    suppress_health_check=[
+        HealthCheck.too_slow,
+        HealthCheck.filter_too_much,
+        HealthCheck.data_too_large,
+    ],
 )
 TestLaws = Hub.TestCase
