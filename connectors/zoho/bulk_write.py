@@ -10,6 +10,9 @@ without it is emptied. So the rows of one job have the same fields, or none of t
 
 Zoho's result names an error code and a column. What it says it did not write is left to the
 record APIs, which tell which record a duplicate is of, and try locked records again.
+
+Zoho does not say whether an account's workflows run on the rows of a job as they do on single
+writes. An account that needs them to has ``bulk_write_from`` set beyond its reach.
 """
 
 from __future__ import annotations
@@ -173,7 +176,7 @@ class BulkWriter:
             return
         try:
             stamps = seen()
-        except (Stop, Wait):
+        except ConnectorError:
             # Written they are; the next pull brings the stamps.
             stamps = {}
         for at, row in sheet.rows.items():
@@ -194,7 +197,7 @@ class BulkWriter:
         """What became of a sheet nobody told us about; `cause` is raised if that stays open."""
         try:
             found = seen()
-        except (Stop, Wait, Bug):
+        except ConnectorError:
             found = {}
         unknown = Unavailable(
             f"{self._client.connection}: what became of a bulk write is not known: {cause}",
