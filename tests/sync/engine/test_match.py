@@ -188,3 +188,117 @@ class TestHomes:
         [link] = place(record("a", "1"), homes=home, occupied={"con_1": ["a"]}).links
         assert link.entity != "con_1"
         assert link.rule == "founder"
+
+
+# -- what people said --------------------------------------------------------------------
+
+PLACES = st.sampled_from([Place(connection, str(id)) for connection in "abc" for id in range(3)])
+PAIRS = st.lists(st.tuples(PLACES, PLACES).filter(lambda pair: pair[0] != pair[1]), max_size=4)
+ASKING = [*RULES[:2], Rule("name", names_people=True, asks=True)]
+
+
+def homes_of(crowd: list[Candidate], outcome: Outcome) -> dict[Place, str]:
+    linked = {link.place: link.entity for link in outcome.links}
+    return {one.place: one.entity or linked[one.place] for one in crowd}
+
+
+@given(crowds(), PAIRS, PAIRS)
+def test_records_kept_apart_are_never_brought_together(
+    crowd: list[Candidate], apart: list[tuple[Place, Place]], same: list[tuple[Place, Place]]
+) -> None:
+    outcome = place(*crowd, apart=apart, same=same)
+    before = {one.place: one.entity for one in crowd}
+    homes = homes_of(crowd, outcome)
+    for one, two in apart:
+        if one in homes and two in homes and (before[one] is None or before[two] is None):
+            assert homes[one] != homes[two]
+
+
+@given(crowds(), PAIRS, PAIRS, st.randoms(use_true_random=False))
+def test_the_order_of_what_is_said_does_not_matter(
+    crowd: list[Candidate],
+    apart: list[tuple[Place, Place]],
+    same: list[tuple[Place, Place]],
+    chance: random_module.Random,
+) -> None:
+    first = place(*crowd, apart=apart, same=same, rules=ASKING)
+    for things in (crowd, apart, same):
+        chance.shuffle(things)  # type: ignore[arg-type]
+    turned = [[(two, one) for one, two in pairs] for pairs in (apart, same)]
+    assert place(*crowd, apart=turned[0], same=turned[1], rules=ASKING) == first
+
+
+def test_the_same_needs_no_key_and_goes_before_every_rule() -> None:
+    one, two, other = record("a", "1", email="x"), record("b", "1"), record("b", "2", email="x")
+    said = [(two.place, one.place)]
+    assert groups(place(one, two, other, same=said)) == {frozenset({"a1", "b1"}), frozenset({"b2"})}
+
+
+def test_the_same_joins_a_record_to_an_entity() -> None:
+    known = Candidate(Place("a", "1"), "con_x", {}, {})
+    [link] = place(known, record("b", "1"), same=[(known.place, Place("b", "1"))]).links
+    assert (link.entity, link.rule) == ("con_x", "same")
+
+
+def test_the_same_within_one_connection_links_nobody() -> None:
+    crowd = [record("a", "1"), record("a", "2")]
+    assert len(groups(place(*crowd, same=[(crowd[0].place, crowd[1].place)]))) == 2
+
+
+def test_an_entity_is_closed_to_what_is_kept_apart_from_one_of_its_records() -> None:
+    known = [record("a", "1", "con_x", email="x"), Candidate(Place("c", "1"), "con_x", {}, {})]
+    fresh = record("b", "1", email="x")
+    assert place(*known, fresh).links[0].entity == "con_x"
+    outcome = place(*known, fresh, apart=[(Place("c", "1"), fresh.place)])
+    assert outcome.links[0].entity != "con_x"
+
+
+def test_a_record_does_not_come_home_to_what_it_is_kept_apart_from() -> None:
+    known = Candidate(Place("c", "1"), "con_x", {}, {})
+    back = record("b", "1")
+    homes = {back.place: Placed(back.place, "con_x", "restored")}
+    assert place(known, back, homes=homes).links[0].entity == "con_x"
+    outcome = place(known, back, homes=homes, apart=[(known.place, back.place)])
+    assert outcome.founded == (outcome.links[0].entity,)
+
+
+def test_two_of_a_connection_that_are_kept_apart_are_no_duplicates() -> None:
+    crowd = [record("a", "1", email="x"), record("a", "2", email="x")]
+    assert len(place(*crowd).duplicates) == 1
+    assert place(*crowd, apart=[(crowd[1].place, crowd[0].place)]).duplicates == ()
+
+
+def test_a_rule_that_asks_links_nobody() -> None:
+    one, two = record("a", "1", name="x"), record("b", "1", name="x")
+    outcome = place(one, two, rules=ASKING)
+    assert len(groups(outcome)) == 2
+    [asked] = outcome.asked
+    assert (asked.one, asked.two, asked.rule, asked.score) == (one.place, two.place, "name", 1.0)
+
+
+def test_nobody_is_asked_about_what_a_rule_links_or_a_person_decided() -> None:
+    one, two = record("a", "1", name="x", email="x"), record("b", "1", name="x", email="x")
+    assert place(one, two, rules=ASKING).asked == ()
+    one, two = record("a", "1", name="x"), record("b", "1", name="x")
+    assert place(one, two, rules=ASKING, apart=[(one.place, two.place)]).asked == ()
+    assert place(one, two, rules=ASKING, same=[(one.place, two.place)]).asked == ()
+
+
+def test_nobody_is_asked_what_cannot_be() -> None:
+    double = [record("a", "1", name="x"), record("a", "2", name="x")]
+    assert place(*double, rules=ASKING).asked == ()
+    entities = [record("a", "1", "con_x", name="x"), record("b", "1", "con_y", name="x")]
+    assert place(*entities, rules=ASKING).asked == ()
+
+
+def test_a_question_is_asked_once_about_the_closest() -> None:
+    rules = [
+        Rule("email", names_people=True),
+        Rule("name", (Near("close_date", days=10),), names_people=True, asks=True),
+    ]
+    one = record("a", "1", name="x", fields={"close_date": "2026-01-01"})
+    two = record("b", "1", name="x", email="z", fields={"close_date": "2026-01-06"})
+    three = record("c", "1", name="x", email="z", fields={"close_date": "2026-01-02"})
+    [asked] = place(one, two, three, rules=rules).asked
+    assert (asked.one, asked.two) == (one.place, three.place)
+    assert asked.score == 0.909
