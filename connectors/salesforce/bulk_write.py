@@ -71,18 +71,25 @@ class BulkWriter:
                     text = _text(field, [rows[name][0] for name in part])
                     left += self._one(info.name, settings, field, text, waiting)
                     continue
-                except AuthenticationFailed:
-                    raise
-                except Wait as error:
+                except (Wait, AuthenticationFailed) as error:
+                    if isinstance(error, AuthenticationFailed) and not self._begun(items):
+                        raise
                     failure = error
                 except ConnectorError:
                     # No Bulk API for this account or object: collections say what is wrong.
                     left += [item for item in waiting.values() if not item.done]
                     continue
-            for item in waiting.values():
-                if not item.done:
-                    item.error = failure
-        return left
+            left += [item for item in waiting.values() if not item.done]
+        if failure is None:
+            return left
+        # Nothing overtakes what has to wait: of two writes to one record the later wins.
+        for item in left:
+            item.error = failure
+        return []
+
+    def _begun(self, items: Sequence[Item]) -> bool:
+        """Something may have been written already."""
+        return bool(self._started) or any(item.done for item in items)
 
     def _one(
         self,

@@ -15,6 +15,7 @@ from werkzeug.wrappers import Request, Response
 
 from connectors.base import Page, Record, Write, WriteResult
 from connectors.errors import (
+    AuthenticationFailed,
     Duplicate,
     Gone,
     Invalid,
@@ -601,7 +602,8 @@ def test_a_wait_midway_is_on_the_rest(org: Org, monkeypatch: pytest.MonkeyPatch)
         return None
 
     meddle(org, answer)
-    results = connector.push("Contact", creates(12))
+    *results, later = connector.push("Contact", creates(12) + creates(1, Title="later"))
+    assert isinstance(later.error, Throttled), "it does not overtake an earlier write"
     kinds = [type(result.error) for result in results]
     done = kinds.count(type(None))
     assert 0 < done < 12
@@ -620,6 +622,17 @@ def test_many_updates_take_few_calls(org: Org) -> None:
     assert connector.meter.total - before == 6
     rows = live(org)
     assert [rows[id]["Title"] for id in ids] == [f"t{n}" for n in range(2001)]
+
+
+def test_credentials_that_end_are_told_with_what_was_written(org: Org) -> None:
+    connector = keyed(org)
+    fault(org, "unauthorized", "GET", "/successfulResults$", times=2)
+    results = connector.push("Contact", creates(2))
+    assert [type(result.error) for result in results] == [AuthenticationFailed] * 2
+    assert [result.created for result in connector.push("Contact", creates(2))] == [True] * 2
+    fault(org, "unauthorized", "POST", "/jobs/ingest$", times=2)
+    with pytest.raises(AuthenticationFailed):
+        connector.push("Contact", creates(2))
 
 
 def test_the_same_values_planned_on_a_newer_version_are_sent(org: Org) -> None:
