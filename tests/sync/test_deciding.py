@@ -1,0 +1,166 @@
+"""Deciding at the terminal which records are the same: in-memory accounts, real commands."""
+
+from __future__ import annotations
+
+import getpass
+import json
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from typer.testing import CliRunner
+
+from connectors.memory import Account, register
+from sync.cli import app
+from sync.engine.run import LEASE
+from sync.store import books, tables
+from sync.store.database import open_engine, session
+from tests.stateful.world import objects
+
+SETTINGS = """
+hub: {region: TH, store: "sqlite:///hub.db"}
+connections:
+  left: {vendor: memory, url: "memory://left", auth: {}, objects: [contact]}
+  right: {vendor: memory, url: "memory://right", auth: {}, objects: [contact]}
+objects:
+  contact: {match: [email, {keys: [full_name], asks: true}], create_in: [left, right]}
+"""
+
+
+class Desk:
+    """Somebody at a terminal with two accounts."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.time = datetime.now(UTC) - timedelta(days=1)
+        self.accounts = {}
+        for name in ("left", "right"):
+            account = Account(name, objects(), clock=lambda: self.time)
+            register(account)
+            self.accounts[name] = account
+        (folder / "settings.yaml").write_text(SETTINGS, encoding="utf-8")
+        self.run("connect")
+
+    def run(self, *arguments: str, code: int = 0) -> str:
+        """A command that must end with `code`; what it prints."""
+        settings = str(self.folder / "settings.yaml")
+        result = CliRunner().invoke(app, ["-q", "--settings", settings, *arguments])
+        assert result.exit_code == code, result.output
+        return result.output
+
+    def json(self, *arguments: str) -> dict[str, Any]:
+        """The JSON object that a command prints."""
+        body = json.loads(self.run(*arguments, "--json"))
+        assert isinstance(body, dict)
+        return body
+
+    def create(self, account: str, first: str, email: str, last: str = "Rock") -> str:
+        """A person makes a contact."""
+        self.time += timedelta(seconds=10)
+        values = {"first_name": first, "last_name": last, "email": email}
+        return self.accounts[account].create("contact", values)
+
+    def entities(self) -> list[str]:
+        """The entity of each live record, by account."""
+        return [
+            self.json("explain", "contact", record)["entity"]
+            for account in self.accounts.values()
+            for record in sorted(account.live("contact"))
+        ]
+
+
+@pytest.fixture
+def desk(tmp_path: Path) -> Desk:
+    return Desk(tmp_path)
+
+
+@pytest.fixture
+def asked(desk: Desk) -> tuple[str, str]:
+    """Two contacts that a rule asks about."""
+    found = desk.create("left", "Ann", "a@x.example"), desk.create("right", "Ann", "b@y.example")
+    assert desk.json("sync")["objects"]["contact"]["asked"] == 1
+    assert "contact" not in desk.json("sync")["objects"]
+    return found
+
+
+def test_a_pair_waits_until_it_is_called_the_same(desk: Desk, asked: tuple[str, str]) -> None:
+    [pair] = desk.json("review")["reviews"]
+    assert (pair["one"], pair["two"]) == (f"left:{asked[0]}", f"right:{asked[1]}")
+    assert "a@x.example" in desk.run("review")
+    assert len(set(desk.entities())) == 2
+    desk.run("review", "same", str(pair["id"]), "--why", "met her")
+    desk.run("sync")
+    assert len(desk.entities()) == 2
+    assert len(set(desk.entities())) == 1
+    assert desk.json("review") == {"reviews": []}
+    told = desk.json("explain", "contact", asked[0])["decisions"]
+    assert [(d["verdict"], d["who"], d["note"]) for d in told] == [
+        ("same", getpass.getuser(), "met her")
+    ]
+    assert "the same as right" in desk.run("explain", "contact", asked[0])
+    assert "no pair" in desk.run("review", "same", str(pair["id"]), code=2)
+
+
+def test_a_pair_called_apart_gets_its_own_copies(desk: Desk, asked: tuple[str, str]) -> None:
+    [pair] = desk.json("review")["reviews"]
+    desk.run("review", "apart", str(pair["id"]))
+    desk.run("sync")
+    assert "No pairs" in desk.run("review")
+    assert [len(account.live("contact")) for account in desk.accounts.values()] == [2, 2]
+    assert len(set(desk.entities())) == 2
+    assert "kept apart from right" in desk.run("explain", "contact", asked[0])
+
+
+def test_split_and_same_undo_each_other(desk: Desk) -> None:
+    one, two = desk.create("left", "Ann", "a@x.example"), desk.create("right", "An", "a@x.example")
+    desk.run("sync")
+    assert len(set(desk.entities())) == 1
+    desk.run("apart", "contact", f"left:{one}", f"right:{two}", code=2)
+    desk.run("split", "contact", f"right:{two}")
+    assert len(set(desk.entities())) == 2
+    desk.run("same", "contact", f"left:{one}", f"right:{two}")
+    assert len(set(desk.entities())) == 1
+
+
+def test_duplicates_are_listed_and_are_not_united(desk: Desk) -> None:
+    one, two = (desk.create("left", "Ann", "a@x.example") for _ in range(2))
+    desk.run("sync")
+    [pair] = desk.json("duplicates")["duplicates"]
+    assert {pair["record"], pair["of"]} == {one, two}
+    assert (pair["connection"], pair["rule"], pair["name"]) == ("left", "email", "a@x.example")
+    assert one in desk.run("duplicates")
+    refused = desk.run("same", "contact", f"left:{one}", f"left:{two}", code=2)
+    assert "merge them in the CRM" in refused.replace("\n", " ")
+    desk.run("apart", "contact", f"left:{one}", f"left:{two}")
+    assert "No duplicates" in desk.run("duplicates")
+
+
+@pytest.mark.parametrize(
+    ("written", "words"),
+    [("left", "CONNECTION:RECORD"), ("nope:1", "no connection"), ("left:1", "no live contact")],
+)
+def test_records_that_do_not_exist_are_named(desk: Desk, written: str, words: str) -> None:
+    assert words in desk.run("split", "contact", written, code=2)
+
+
+def test_a_record_is_not_decided_about_with_itself(desk: Desk) -> None:
+    assert "named twice" in desk.run("same", "contact", "left:1", "left:1", code=2)
+
+
+def test_nothing_is_decided_while_a_run_is_at_work(
+    desk: Desk, asked: tuple[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    engine = open_engine(f"sqlite:///{desk.folder / 'hub.db'}")
+    with session(engine) as store:
+        row = {"name": LEASE, "holder": "elsewhere:1", "until": datetime.now(UTC)}
+        store.upsert(tables.lease, [{**row, "until": row["until"] + timedelta(hours=1)}])  # type: ignore[operator]
+        store.commit()
+    assert "another run" in desk.run(
+        "apart", "contact", f"left:{asked[0]}", f"right:{asked[1]}", code=3
+    )
+    with session(engine) as store:
+        books.release_lease(store, LEASE)
+        store.commit()
+    engine.dispose()
+    desk.run("apart", "contact", f"left:{asked[0]}", f"right:{asked[1]}")
