@@ -94,7 +94,7 @@ class QuotaExhausted(Wait):
     """No calls left in the vendor's period; `until` is aware UTC, None if unknown."""
 
     cause = "quota"
-    advice = "The run goes on when the quota returns; a smaller share is set by `budget`."
+    advice = "Nothing to do: the hub goes on when calls come back; `budget` sets its share of them."
 
     def __init__(self, message: str, *, until: datetime | None = None, **rest: object) -> None:
         super().__init__(message, **rest)  # type: ignore[arg-type]

@@ -149,6 +149,23 @@ def test_check_says_whose_accounts_these_are(desk: Desk) -> None:
         assert connection["problems"] == []
 
 
+def test_check_says_what_is_left_to_spend(desk: Desk) -> None:
+    first = {c["connection"]: c for c in desk.json("check")["connections"]}
+    for connection in ("salesforce", "hubspot"):
+        found = first[connection]
+        assert found["budget"]["share"] == found["account"]["quota_limit"] // 2
+    second = {c["connection"]: c["budget"] for c in desk.json("check")["connections"]}
+    for connection, found in second.items():
+        before = first[connection]["budget"]
+        assert found["left"] == found["share"] - found["spent"]
+        assert 0 < found["spent"] - before["spent"] < 30, "what one check costs"
+    desk.change(connections__hubspot__budget={"per_day": 1})
+    body = desk.json("check", code=1)
+    [hubspot] = [c for c in body["connections"] if c["connection"] == "hubspot"]
+    assert hubspot["budget"]["left"] == 0
+    assert "our share of the day's calls is used up" in hubspot["problems"][0]
+
+
 def test_a_second_connect_adds_nothing(desk: Desk) -> None:
     assert [c["added"] for c in desk.json("connect")["connections"]] == [[], [], []]
 
