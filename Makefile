@@ -8,6 +8,8 @@
 PYTHON ?= $(shell command -v python3.11 >/dev/null 2>&1 && python3.11 -c "" >/dev/null 2>&1 && echo python3.11 || echo python3)
 VENV := .venv
 BIN := $(VENV)/bin
+# Options for pytest; one worker for each core.
+PYTEST ?= -n auto
 STAMP := $(VENV)/.installed
 
 .PHONY: demo test lint docs clean

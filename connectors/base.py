@@ -242,6 +242,8 @@ class Capabilities:
     """Most records in one batch call."""
     fetch_batch: int
     page_size: int
+    bulk_write: int = 0
+    """Most records in one job of the vendor's bulk API, 0 where there is none."""
     upsert: bool = True
     """Creates can be keyed on the external id."""
     reports_deletes: bool = True

@@ -51,6 +51,7 @@ def _seconds(value: float) -> str:
 #: Each declared capability: what it means, and how its value is written.
 MEANINGS: Mapping[str, tuple[str, Callable[..., str]]] = {
     "write_batch": ("records in one call that writes", "{:,}".format),
+    "bulk_write": ("records in one job of the bulk API, 0 without one", "{:,}".format),
     "fetch_batch": ("records in one call that reads by id", "{:,}".format),
     "page_size": ("records on one page of a listing", "{:,}".format),
     "upsert": ("a create that is sent twice makes one record", _said),

@@ -22,6 +22,7 @@ from pydantic_core import PydanticUndefined
 from typer.models import ArgumentInfo
 
 from connectors.budget import USUAL
+from connectors.reference import capabilities_page
 from mapping.schema import OBJECTS, Policy
 from sync import settings
 from sync.cli import app
@@ -145,6 +146,7 @@ def pages() -> dict[Path, str]:
     return {
         ROOT / "docs" / "settings.md": settings_page(),
         ROOT / "docs" / "commands.md": commands_page(),
+        ROOT / "docs" / "capabilities.md": capabilities_page(),
         ROOT / "sync" / "starter.yaml": (ROOT / "settings.yaml").read_text(encoding="utf-8"),
     }
 

@@ -7,6 +7,7 @@ import shutil
 import socket
 import uuid
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,7 @@ import pytest
 from sqlalchemy.engine import URL, Engine, make_url
 
 from sync.store.database import migrate, open_engine
+from sync.store.tables import metadata
 
 #: Read before the environment is cleaned.
 _POSTGRES = os.environ.get("CONCORD_TEST_POSTGRES", "")
@@ -85,15 +87,9 @@ def empty_sqlite(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return path
 
 
-@pytest.fixture(params=DATABASES)
-def blank(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Engine]:
-    """A database of each kind without any table; on PostgreSQL a schema of its own."""
-    if request.param == "sqlite":
-        engine = open_engine(f"sqlite:///{tmp_path / 'blank.db'}")
-        yield engine
-        engine.dispose()
-        return
-    url: URL = request.getfixturevalue("postgres")
+@contextmanager
+def _schema(url: URL) -> Iterator[Engine]:
+    """A PostgreSQL schema of its own, dropped afterwards."""
     schema = f"concord_{uuid.uuid4().hex[:12]}"
     text = url.render_as_string(hide_password=False)
     with psycopg.connect(text, autocommit=True) as admin:
@@ -109,14 +105,41 @@ def blank(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Engine]:
             admin.execute(f"DROP SCHEMA {schema} CASCADE")
 
 
-@pytest.fixture
-def database(request: pytest.FixtureRequest, blank: Engine) -> Engine:
-    """A store with all tables and views, on each database."""
-    if blank.dialect.name == "sqlite":
-        shutil.copy(request.getfixturevalue("empty_sqlite"), str(blank.url.database))
-    else:
-        migrate(blank)
-    return blank
+@pytest.fixture(params=DATABASES)
+def blank(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Engine]:
+    """A database of each kind without any table."""
+    if request.param == "sqlite":
+        engine = open_engine(f"sqlite:///{tmp_path / 'blank.db'}")
+        yield engine
+        engine.dispose()
+        return
+    with _schema(request.getfixturevalue("postgres")) as engine:
+        yield engine
+
+
+@pytest.fixture(scope="session")
+def postgres_store(postgres: URL) -> Iterator[Engine]:
+    """A migrated store on PostgreSQL, emptied for each test that uses it."""
+    with _schema(postgres) as engine:
+        migrate(engine)
+        yield engine
+
+
+@pytest.fixture(params=DATABASES)
+def database(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Engine]:
+    """An empty store with all tables and views, on each database."""
+    if request.param == "sqlite":
+        path = tmp_path / "store.db"
+        shutil.copy(request.getfixturevalue("empty_sqlite"), path)
+        engine = open_engine(f"sqlite:///{path}")
+        yield engine
+        engine.dispose()
+        return
+    engine = request.getfixturevalue("postgres_store")
+    names = ", ".join(f'"{name}"' for name in metadata.tables if name != "made")
+    with engine.begin() as connection:
+        connection.exec_driver_sql(f"TRUNCATE {names} RESTART IDENTITY CASCADE")
+    yield engine
 
 
 @pytest.fixture

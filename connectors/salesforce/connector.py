@@ -42,6 +42,7 @@ class SalesforceConnector:
     vendor = "salesforce"
     capabilities = Capabilities(
         write_batch=BATCH,
+        bulk_write=10_000,
         fetch_batch=400,
         page_size=2000,
         upsert=True,

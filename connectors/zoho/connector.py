@@ -56,6 +56,7 @@ class ZohoConnector:
     vendor = "zoho"
     capabilities = Capabilities(
         write_batch=BATCH,
+        bulk_write=25_000,
         fetch_batch=IDS,
         page_size=LIST_PAGE,
         reports_merges=False,

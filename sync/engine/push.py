@@ -30,6 +30,10 @@ from sync.store import books, queues, replicas
 from sync.store.database import chunks
 from sync.store.queues import Queued
 
+#: More writes of one kind than this are handed over by the bulk job, where there is one. A
+#: push is stored as a whole, so fewer go by the batch call, which loses less when cut off.
+BULK_FROM = 5_000
+
 #: Creates go first: others may refer to them. Archives go last.
 _ORDER = {"create": 0, "update": 1, "archive": 2}
 
@@ -57,16 +61,22 @@ def push(wiring: Wiring, object: str) -> None:
             connection=connected.name,
         )
         queued.sort(key=lambda q: (_ORDER[q.write.kind], q.id))
-        size = connected.connector.capabilities.write_batch
         batches = [
             batch
             for kind in _ORDER
-            for batch in chunks([q for q in queued if q.write.kind == kind], size)
+            for batch in _batches([q for q in queued if q.write.kind == kind], connected)
         ]
         if batches:
             work[connected.name] = batches
     total = sum(len(batch) for batches in work.values() for batch in batches)
     _send_all(wiring, object, work, total)
+
+
+def _batches(queued: Sequence[Queued], connected: Connected) -> Iterator[list[Queued]]:
+    """What goes in one push: a batch call's worth, or a bulk job's where there are many."""
+    able = connected.connector.capabilities
+    many = able.bulk_write and len(queued) > BULK_FROM
+    return chunks(queued, able.bulk_write if many else able.write_batch)
 
 
 def _send_all(wiring: Wiring, object: str, work: dict[str, list[list[Queued]]], total: int) -> None:

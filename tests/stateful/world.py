@@ -69,9 +69,7 @@ class World:
                 for name in NAMES
             )
             + "objects:\n"
-            + "".join(
-                f"  {name}: {{create_in: [{', '.join(NAMES)}]{more}}}\n" for name in SYNCED
-            )
+            + "".join(f"  {name}: {{create_in: [{', '.join(NAMES)}]{more}}}\n" for name in SYNCED)
         )
         self.engine: Engine = open_engine(store)
         migrate(self.engine)
@@ -166,9 +164,7 @@ class World:
     def waiting_conflicts(self) -> set[tuple[str, str, str]]:
         """(object, entity, field) that wait for a person."""
         with session(self.engine) as s:
-            return {
-                (c["object"], c["entity"], c["field"]) for c in books.conflicts(s, "waiting")
-            }
+            return {(c["object"], c["entity"], c["field"]) for c in books.conflicts(s, "waiting")}
 
     def fields_of(self, connection: str, object: str, record: str) -> Fields:
         """A live record, translated; references as record ids."""
@@ -258,9 +254,7 @@ def account_view(account: Account, object: str, record: str) -> Any:
     return Record(
         object=object,
         id=row.id,
-        values={
-            name: row.values.get(name) for name in known if name not in account.quirks.hidden
-        },
+        values={name: row.values.get(name) for name in known if name not in account.quirks.hidden},
         version=str(row.version),
         modified_at=row.modified_at,
     )

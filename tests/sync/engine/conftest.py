@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 
 import pytest
 from sqlalchemy.engine import Engine
@@ -28,9 +28,9 @@ def no_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture
-def world(servers: dict[str, Server], sqlite_store: Callable[[], Engine]) -> World:
-    """Three empty accounts and a hub on SQLite, connected."""
-    made = World(servers, sqlite_store())
+def world(servers: dict[str, Server], database: Engine) -> World:
+    """Three empty accounts and a hub on each database, connected."""
+    made = World(servers, database)
     made.connect()
     return made
 

@@ -49,7 +49,9 @@ def example(world: World) -> World:
     )
     companies = {
         vendor: {
-            deal: world.load(vendor, "company", {"name": f"Firm {deal}", "domain": f"{deal}.example"})[0]
+            deal: world.load(
+                vendor, "company", {"name": f"Firm {deal}", "domain": f"{deal}.example"}
+            )[0]
             for deal in sorted({row[1] for row in RECORDS if row[0] == vendor})
         }
         for vendor in VENDORS
