@@ -94,7 +94,7 @@ def _schema(url: URL) -> Iterator[Engine]:
     text = url.render_as_string(hide_password=False)
     with psycopg.connect(text, autocommit=True) as admin:
         admin.execute(f"CREATE SCHEMA {schema}")
-    mine = url.update_query_dict({"options": f"-csearch_path={schema}"})
+    mine = url.update_query_dict({"options": f"-csearch_path={schema} -csynchronous_commit=off"})
     engine = open_engine(mine.render_as_string(hide_password=False))
     try:
         yield engine
