@@ -54,6 +54,13 @@ def no_network(monkeypatch: pytest.MonkeyPatch) -> None:
 # -- stores ------------------------------------------------------------------------------
 
 
+@pytest.fixture(scope="session")
+def every_database() -> bool:
+    """Whether long scenarios run on PostgreSQL too: where CONCORD_TEST_POSTGRES names one, as
+    in CI. A server that is merely found serves the store's tests and the main scenarios."""
+    return bool(_POSTGRES)
+
+
 def _postgres_urls() -> list[str]:
     if _POSTGRES:
         return [_POSTGRES]

@@ -27,9 +27,21 @@ def no_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(Retrier, "_pause", lambda self, state: 0.0)
 
 
+#: Modules whose scenarios run on every database wherever there is one.
+MAIN = ("test_runs", "test_kpi_example")
+
+
 @pytest.fixture
-def world(servers: dict[str, Server], database: Engine) -> World:
+def world(
+    request: pytest.FixtureRequest,
+    servers: dict[str, Server],
+    database: Engine,
+    every_database: bool,
+) -> World:
     """Three empty accounts and a hub on each database, connected."""
+    module = request.module.__name__.rpartition(".")[2]
+    if database.dialect.name != "sqlite" and not every_database and module not in MAIN:
+        pytest.skip("long scenarios run on PostgreSQL where CONCORD_TEST_POSTGRES is set")
     made = World(servers, database)
     made.connect()
     return made
