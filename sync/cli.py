@@ -39,7 +39,7 @@ class _Group(TyperGroup):
             advice = advise(error)
             if isinstance(hub, Hub) and hub.debug:
                 raise
-            errors().print(advice.text, style="red", markup=False, highlight=False)
+            errors().print(advice.text, style="red", markup=False, highlight=False, soft_wrap=True)
             raise typer.Exit(advice.code) from None
         finally:
             if isinstance(ctx.obj, Hub):
