@@ -11,12 +11,20 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import hypothesis
 import psycopg
 import pytest
 from sqlalchemy.engine import URL, Engine, make_url
 
 from sync.store.database import migrate, open_engine
 from sync.store.tables import metadata
+
+# Machines are shared, so no example is too slow. CI repeats the same examples, and the laws
+# are searched with fresh ones everywhere else.
+hypothesis.settings.register_profile(
+    "concord", deadline=None, derandomize=bool(os.environ.get("CI"))
+)
+hypothesis.settings.load_profile("concord")
 
 #: Read before the environment is cleaned.
 _POSTGRES = os.environ.get("CONCORD_TEST_POSTGRES", "")
