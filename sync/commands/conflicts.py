@@ -62,7 +62,7 @@ def conflicts(
     if context.invoked_subcommand is not None:
         return
     hub = of(context)
-    with hub.session() as session:
+    with hub.looking() as session:
         found = _listed(session, status, first_links)[:last]
         names = _names(session, found)
         referred = _referred(session, found)

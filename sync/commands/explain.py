@@ -42,7 +42,7 @@ def explain(
 ) -> None:
     """Tell for every field from which CRM its value came, when, by which rule, against what."""
     hub = of(context)
-    with hub.session() as session:
+    with hub.looking() as session:
         found = find(session, object, wanted)
         if not found:
             raise no_such(object, repr(wanted), "give an id, an e-mail address or an exact name")

@@ -19,7 +19,7 @@ from sqlalchemy.exc import ArgumentError
 
 from sync.accounts import faults
 from sync.settings import Settings, SettingsError, load, resolve
-from sync.store.database import Session, migrate, open_engine
+from sync.store.database import Session, migrate, open_engine, reading
 from sync.store.database import session as open_session
 
 #: Columns of tables that go into a file or a pipe.
@@ -66,6 +66,12 @@ class Hub:
     def session(self) -> Iterator[Session]:
         """A session on the store; commits are the caller's."""
         with open_session(self.engine) as opened:
+            yield opened
+
+    @contextmanager
+    def looking(self) -> Iterator[Session]:
+        """A session for commands that only look: no run is kept waiting, nor waited for."""
+        with reading(self.engine) as opened:
             yield opened
 
     def close(self) -> None:

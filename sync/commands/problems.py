@@ -38,7 +38,7 @@ def problems(
     if context.invoked_subcommand is not None:
         return
     hub = of(context)
-    with hub.session() as session:
+    with hub.looking() as session:
         found = books.problems(session, "ignored" if ignored else "open")
     if as_json:
         print_json({"problems": found})

@@ -135,7 +135,7 @@ def runs(
     A held run is shown with the writes that wait for approval.
     """
     hub = of(context)
-    with hub.session() as session:
+    with hub.looking() as session:
         if run is None:
             found = books.runs(session, last)
             if as_json:

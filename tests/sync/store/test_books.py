@@ -16,7 +16,7 @@ from sqlalchemy.engine import Engine
 from sync.model import Place, PlannedWrite, Replica
 from sync.store import books, queues, replicas, tables
 from sync.store.books import LeaseHeld, Problem, holder_name, release_lease, take_lease
-from sync.store.database import session
+from sync.store.database import reading, session
 
 NOW = datetime(2026, 3, 2, 9, 0, 0, tzinfo=UTC)
 
@@ -281,3 +281,10 @@ class TestLeases:
         for thread in threads:
             thread.join()
         assert len(won) == 1
+
+
+def test_looking_waits_for_no_writer(database: Engine) -> None:
+    with session(database) as writer:
+        writer.execute(sa.insert(tables.touched).values(object="contact", entity="e"))
+        with reading(database) as reader:
+            assert reader.rows(sa.select(tables.touched)) == []
