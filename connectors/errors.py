@@ -25,6 +25,22 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import datetime
+from typing import TypedDict, Unpack
+
+
+class Facts(TypedDict, total=False):
+    """What is known of any error besides its message; see `ConnectorError`."""
+
+    connection: str
+    words: str
+    code: str
+    status: int | None
+
+
+class ItemFacts(Facts, total=False):
+    """What is known of the error of one record; see `ItemError`."""
+
+    fields: tuple[str, ...]
 
 
 class ConnectorError(Exception):
@@ -85,8 +101,10 @@ class Throttled(Wait):
     cause = "throttled"
     advice = "Nothing to do: the hub slows down by itself."
 
-    def __init__(self, message: str, *, retry_after: float | None = None, **rest: object) -> None:
-        super().__init__(message, **rest)  # type: ignore[arg-type]
+    def __init__(
+        self, message: str, *, retry_after: float | None = None, **rest: Unpack[Facts]
+    ) -> None:
+        super().__init__(message, **rest)
         self.retry_after = retry_after
 
 
@@ -96,16 +114,27 @@ class QuotaExhausted(Wait):
     cause = "quota"
     advice = "Nothing to do: the hub goes on when calls come back; `budget` sets its share of them."
 
-    def __init__(self, message: str, *, until: datetime | None = None, **rest: object) -> None:
-        super().__init__(message, **rest)  # type: ignore[arg-type]
+    def __init__(
+        self, message: str, *, until: datetime | None = None, **rest: Unpack[Facts]
+    ) -> None:
+        super().__init__(message, **rest)
         self.until = until
 
 
 class Unavailable(Wait):
-    """The vendor or the way to it failed. A write may or may not have been applied."""
+    """The vendor or the way to it failed. A write may or may not have been applied.
+
+    `retry_after` is in seconds, None if the vendor is silent.
+    """
 
     cause = "unavailable"
     advice = "Nothing to do: the hub tries again."
+
+    def __init__(
+        self, message: str, *, retry_after: float | None = None, **rest: Unpack[Facts]
+    ) -> None:
+        super().__init__(message, **rest)
+        self.retry_after = retry_after
 
 
 class ItemError(ConnectorError):
@@ -115,8 +144,10 @@ class ItemError(ConnectorError):
         fields: native field names the vendor blames, possibly empty.
     """
 
-    def __init__(self, message: str, *, fields: tuple[str, ...] = (), **rest: object) -> None:
-        super().__init__(message, **rest)  # type: ignore[arg-type]
+    def __init__(
+        self, message: str, *, fields: tuple[str, ...] = (), **rest: Unpack[Facts]
+    ) -> None:
+        super().__init__(message, **rest)
         self.fields = fields
 
 
@@ -131,8 +162,8 @@ class Duplicate(ItemError):
     cause = "duplicate"
     advice = "Link the two, or merge them in the CRM."
 
-    def __init__(self, message: str, *, of: str = "", **rest: object) -> None:
-        super().__init__(message, **rest)  # type: ignore[arg-type]
+    def __init__(self, message: str, *, of: str = "", **rest: Unpack[ItemFacts]) -> None:
+        super().__init__(message, **rest)
         self.of = of
 
 
@@ -142,8 +173,8 @@ class Gone(ItemError):
     cause = "gone"
     advice = "Nothing to do: the next run sees the deletion."
 
-    def __init__(self, message: str, *, merged_into: str = "", **rest: object) -> None:
-        super().__init__(message, **rest)  # type: ignore[arg-type]
+    def __init__(self, message: str, *, merged_into: str = "", **rest: Unpack[ItemFacts]) -> None:
+        super().__init__(message, **rest)
         self.merged_into = merged_into
 
 

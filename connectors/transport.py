@@ -10,9 +10,10 @@ import random
 import re
 import threading
 import time
-from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
 from typing import TypeVar
 from urllib.parse import urlsplit, urlunsplit
 
@@ -30,28 +31,22 @@ TIMEOUT: tuple[float, float] = (10.0, 120.0)
 
 
 class Meter:
-    """Counts the calls one connection made, by purpose. Safe to share between threads."""
+    """Counts the calls one connection made. Safe to share between threads."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._calls: Counter[str] = Counter()
-        self.purpose = "other"
+        self._calls = 0
 
     def add(self, calls: int = 1) -> None:
-        """Count `calls` towards the current purpose."""
+        """Count `calls` more."""
         with self._lock:
-            self._calls[self.purpose] += calls
+            self._calls += calls
 
     @property
     def total(self) -> int:
         """All calls so far, retries and token requests included."""
         with self._lock:
-            return sum(self._calls.values())
-
-    def by_purpose(self) -> dict[str, int]:
-        """A copy of the counts: purpose -> calls."""
-        with self._lock:
-            return dict(self._calls)
+            return self._calls
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +61,29 @@ class RetryPolicy:
     attempts: int = 6
     first: float = 0.5
     longest: float = 60.0
+
+
+def _asked(error: BaseException | None) -> float | None:
+    """Seconds that the vendor wants to be left alone, None if it does not say."""
+    return error.retry_after if isinstance(error, Throttled | Unavailable) else None
+
+
+def retry_after(headers: Mapping[str, str]) -> float | None:
+    """Seconds a reply asks to wait, None if it does not say.
+
+    `headers` are a reply's. ``Retry-After`` is a number of seconds or an HTTP date, which is held
+    against the reply's own ``Date``: the vendor's clock need not be ours.
+    """
+    folded = {name.lower(): text.strip() for name, text in headers.items()}
+    given = folded.get("retry-after", "")
+    if re.fullmatch(r"[0-9]+(\.[0-9]+)?", given):
+        return float(given)
+    try:
+        until = parsedate_to_datetime(given)
+        now = parsedate_to_datetime(folded["date"]) if "date" in folded else datetime.now(UTC)
+        return max(0.0, (until - now).total_seconds())
+    except (ValueError, TypeError):
+        return None
 
 
 class Retrier:
@@ -83,8 +101,7 @@ class Retrier:
         self._sleep(seconds)
 
     def _pause(self, state: tenacity.RetryCallState) -> float:
-        error = state.outcome.exception() if state.outcome else None
-        asked = error.retry_after if isinstance(error, Throttled) else None
+        asked = _asked(state.outcome.exception() if state.outcome else None)
         if asked is not None:
             return asked
         ceiling = min(self.policy.longest, self.policy.first * 2 ** (state.attempt_number - 1))
@@ -93,7 +110,7 @@ class Retrier:
     def _again(self, error: BaseException) -> bool:
         if isinstance(error, QuotaExhausted):
             return False
-        if isinstance(error, Throttled) and (error.retry_after or 0) > self.policy.longest:
+        if (_asked(error) or 0) > self.policy.longest:
             return False
         return isinstance(error, Wait | Locked)
 

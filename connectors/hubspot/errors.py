@@ -25,7 +25,7 @@ from connectors.errors import (
     Throttled,
     Unavailable,
 )
-from connectors.transport import redact, unreachable
+from connectors.transport import redact, retry_after, unreachable
 
 _EXISTING = re.compile(r"Existing ID:\s*(\d+)")
 _HOLDER = re.compile(r"(\d+) already has that value")
@@ -74,13 +74,6 @@ def _problems(body: Mapping[str, Any]) -> list[tuple[str, str]]:
     return [(name, code) for name, code in dict.fromkeys(found) if name]
 
 
-def _retry_after(headers: Mapping[str, str]) -> float | None:
-    try:
-        return float(headers.get("Retry-After", ""))
-    except ValueError:
-        return None
-
-
 def of_reply(
     status: int,
     body: Mapping[str, Any],
@@ -113,12 +106,13 @@ def of_reply(
         policy = str(body.get("policyName") or "")
         if policy == "DAILY" or "daily limit" in message.lower():
             return QuotaExhausted(say("today's calls are used up"), **rest)
-        pause = _retry_after(headers)
+        pause = retry_after(headers)
         if pause is None and policy == "TEN_SECONDLY_ROLLING":
             pause = 10.0
         return Throttled(say("too many calls in a short time"), retry_after=pause, **rest)
     if status >= 500:
-        return Unavailable(say(f"HubSpot answered {status}"), **rest)
+        pause = retry_after(headers)
+        return Unavailable(say(f"HubSpot answered {status}"), retry_after=pause, **rest)
     return _of_item_status(status, body, message, headers, say, rest)
 
 

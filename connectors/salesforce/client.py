@@ -25,7 +25,7 @@ from connectors.salesforce.auth import Login
 from connectors.salesforce.errors import translate
 from connectors.salesforce.values import dumps
 from connectors.tokens import Tokens
-from connectors.transport import Meter, Retrier, session
+from connectors.transport import Meter, Retrier, retry_after, session
 
 T = TypeVar("T")
 
@@ -74,7 +74,7 @@ class Client:
         """Salesforce's own clock when the last answered call was sent, to the second below."""
         self.usage: tuple[int, int] | None = None
         """Calls used and allowed today, from the last reply that said."""
-        self._retry_after = ""
+        self._retry_after: float | None = None
 
     def _note(self, response: requests.Response, *args: Any, **rest: Any) -> None:
         try:
@@ -83,7 +83,7 @@ class Client:
         except (KeyError, ValueError):
             # A proxy took the date out; the clock read last serves on.
             pass
-        self._retry_after = response.headers.get("Retry-After", "")
+        self._retry_after = retry_after(response.headers)
         used = re.search(r"api-usage=(\d+)/(\d+)", response.headers.get("Sforce-Limit-Info", ""))
         if used:
             self.usage = int(used[1]), int(used[2])
@@ -149,8 +149,8 @@ class Client:
         """The error with the pause its reply asked for: the SDK drops the headers."""
         if isinstance(error, QuotaExhausted) and self.budget is not None:
             self.budget.ran_out(error)
-        if isinstance(error, Throttled) and self._retry_after.isdecimal():
-            error.retry_after = float(self._retry_after)
+        if isinstance(error, Throttled | Unavailable) and error.status is not None:
+            error.retry_after = self._retry_after
         return error
 
     def _patiently(self, function: Callable[[Salesforce], T], retry: bool = True) -> T:

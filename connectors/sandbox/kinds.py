@@ -31,7 +31,7 @@ class Kind:
 KINDS: Mapping[str, Kind] = {
     "throttle": Kind("wire", takes=("retry_after",)),
     "unauthorized": Kind("wire"),
-    "error": Kind("wire", takes=("status", "html")),
+    "error": Kind("wire", takes=("status", "html", "retry_after")),
     "slow": Kind("wire", needs=("seconds",), takes=("clock",)),
     "cut_before": Kind("wire"),
     "cut_after": Kind("wire"),

@@ -26,7 +26,14 @@ from connectors.errors import (
     QuotaExhausted,
     Unavailable,
 )
-from connectors.transport import Meter, Retrier, require_safe, session, unreachable
+from connectors.transport import (
+    Meter,
+    Retrier,
+    require_safe,
+    retry_after,
+    session,
+    unreachable,
+)
 from connectors.zoho import credits, errors
 from connectors.zoho.tokens import DATA_CENTERS, ENVIRONMENTS, Tokens, environment
 
@@ -344,13 +351,12 @@ class Client:
         return Answer(status, body, at)
 
     def _refusal(self, reply: requests.Response, body: Mapping[str, Any]) -> ConnectorError:
-        pause = reply.headers.get("Retry-After", "")
         error = errors.of_request(
             self.connection,
             reply.status_code,
             body,
             credits_left=self.credits_left,
-            retry_after=float(pause) if pause.isdigit() else None,
+            retry_after=retry_after(reply.headers),
         )
         if isinstance(error, QuotaExhausted) and self._budget is not None:
             self._budget.ran_out(error)

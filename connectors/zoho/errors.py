@@ -101,7 +101,7 @@ def of_request(
     if code in _DENIED or status == 403:
         return PermissionDenied(f"{connection}: the credentials may not do this ({said})", **facts)
     if status >= 500 or code == "INTERNAL_ERROR":
-        return Unavailable(f"{connection}: {said}", **facts)
+        return Unavailable(f"{connection}: {said}", retry_after=retry_after, **facts)
     if code in _CONFIGURATION or status == 404:
         return Misconfigured(f"{connection}: {said}", **facts)
     if status == 412:

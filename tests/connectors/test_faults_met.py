@@ -48,14 +48,16 @@ def upserts(account: Account, *names: str) -> list[Write]:
     ]
 
 
-def test_a_throttled_call_waits_as_told_and_is_repeated(
-    account: Account, connector: Connector, pauses: list[float]
+@pytest.mark.parametrize("kind", ["throttle", "error"])
+def test_a_refused_call_waits_as_told_and_is_repeated(
+    account: Account, connector: Connector, pauses: list[float], kind: str
 ) -> None:
+    """A 429 (Salesforce: 403) and a 5xx."""
     plain = len(account.pulled(connector))
     cost = account.calls()
     account.pulled(connector)
     cost = account.calls() - cost
-    account.fail("throttle", {"retry_after": 7}, times=2)
+    account.fail(kind, {"retry_after": 7}, times=2)
     before, metered = account.calls(), connector.meter.total
     assert len(account.pulled(connector)) == plain
     assert account.calls() - before == connector.meter.total - metered == cost + 2
@@ -75,12 +77,17 @@ def test_a_throttle_without_retry_after_backs_off(
         assert policy.first * 2**number / 2 <= pause <= policy.first * 2**number
 
 
-def test_a_throttle_longer_than_a_call_waits_is_told_on(
-    account: Account, connector: Connector, pauses: list[float]
+@pytest.mark.parametrize(("kind", "error"), [("throttle", Throttled), ("error", Unavailable)])
+def test_a_pause_longer_than_a_call_waits_is_told_on(
+    account: Account,
+    connector: Connector,
+    pauses: list[float],
+    kind: str,
+    error: type[Throttled | Unavailable],
 ) -> None:
-    account.fail("throttle", {"retry_after": 3600}, times=None)
+    account.fail(kind, {"retry_after": 3600}, times=None)
     before = account.calls()
-    with pytest.raises(Throttled) as caught:
+    with pytest.raises(error) as caught:
         account.pulled(connector)
     assert caught.value.retry_after == 3600
     assert account.calls() - before == 1

@@ -38,6 +38,7 @@ from connectors.transport import (
     is_loopback,
     redact,
     require_safe,
+    retry_after,
     session,
     unreachable,
 )
@@ -83,6 +84,7 @@ def test_what_passes_is_waited_for(error: Exception) -> None:
         Bug("x"),
         ValueError("x"),
         Throttled("x", retry_after=61.0),
+        Unavailable("x", retry_after=61.0),
     ],
 )
 def test_what_stays_is_told_at_once(error: Exception) -> None:
@@ -104,10 +106,36 @@ def test_patience_ends_with_the_last_error() -> None:
     assert len(pauses) == 3
 
 
-def test_the_vendor_says_how_long() -> None:
+@pytest.mark.parametrize("kind", [Throttled, Unavailable])
+def test_the_vendor_says_how_long(kind: type[Throttled | Unavailable]) -> None:
     pauses: list[float] = []
-    retrier(pauses).call(Calls(Throttled("x", retry_after=7.0), Throttled("x", retry_after=0.0)))
+    retrier(pauses).call(Calls(kind("x", retry_after=7.0), kind("x", retry_after=0.0)))
     assert pauses == [7.0, 0.0]
+
+
+_DATE = "Sun, 01 Mar 2026 10:00:00 GMT"
+
+
+@pytest.mark.parametrize(
+    ("headers", "seconds"),
+    [
+        ({"Retry-After": "120"}, 120.0),
+        ({"retry-after": " 1.5 "}, 1.5),
+        ({"Retry-After": "0"}, 0.0),
+        ({"Retry-After": "Sun, 01 Mar 2026 10:01:30 GMT", "Date": _DATE}, 90.0),
+        ({"Retry-After": "Sun, 01 Mar 2026 09:00:00 GMT", "date": _DATE}, 0.0),
+        ({"Retry-After": "Thu, 01 Jan 2026 00:00:00 GMT"}, 0.0),
+        ({}, None),
+        ({"Date": _DATE}, None),
+        ({"Retry-After": ""}, None),
+        ({"Retry-After": "soon"}, None),
+        ({"Retry-After": "-5"}, None),
+        ({"Retry-After": "nan"}, None),
+        ({"Retry-After": "inf"}, None),
+    ],
+)
+def test_a_pause_is_read_from_the_headers(headers: dict[str, str], seconds: float | None) -> None:
+    assert retry_after(headers) == seconds
 
 
 @given(st.floats(0.01, 5), st.floats(5, 100), st.integers(2, 12))
@@ -125,17 +153,6 @@ def test_pauses_grow_and_stay_below_the_longest(
 
 
 # -- counting
-
-
-def test_calls_are_counted_by_purpose() -> None:
-    meter = Meter()
-    meter.add()
-    meter.purpose = "pull"
-    meter.add(3)
-    assert meter.by_purpose() == {"other": 1, "pull": 3}
-    assert meter.total == 4
-    meter.by_purpose()["pull"] = 99
-    assert meter.total == 4, "a copy is given out"
 
 
 def test_threads_do_not_lose_counts() -> None:

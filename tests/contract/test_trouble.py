@@ -48,12 +48,6 @@ def test_every_call_is_counted(rig: Rig) -> None:
     assert connector.meter.total == len(rig.calls)
 
 
-def test_calls_are_counted_by_purpose(rig: Rig) -> None:
-    rig.connector.meter.purpose = "pull"
-    rig.pages(rig.words.deal)
-    assert set(rig.connector.meter.by_purpose()) == {"pull"}
-
-
 def test_reading_never_writes(rig: Rig) -> None:
     words, thing = rig.words, rig.words.deal
     made = rig.fill(thing, 5, at=OLD)
