@@ -51,6 +51,12 @@ class ControlClient:
         logs: dict[str, list[dict[str, Any]]] = self._get(f"log?since={since}{chosen}")
         return sum(call["wrote"] for calls in logs.values() for call in calls)
 
+    def changes(self, vendor: str, since: int = 0) -> list[dict[str, Any]]:
+        """What happened to the vendor's records after line `since`, oldest first; see
+        `connectors.sandbox.changes.Changes.lines`."""
+        found: list[dict[str, Any]] = self._get(f"changes?vendor={vendor}&since={since}")[vendor]
+        return found
+
     def state(self, vendor: str, object: str) -> list[dict[str, Any]]:
         """The true records of a native object, deleted ones marked."""
         found: list[dict[str, Any]] = self._get(f"state/{vendor}/{object}")

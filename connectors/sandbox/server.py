@@ -19,6 +19,7 @@ from typing import Any, Protocol
 import orjson
 from werkzeug.wrappers import Request, Response
 
+from connectors.sandbox.changes import Changes
 from connectors.sandbox.faults import Fault, Faults, Traps, act
 from connectors.sandbox.kinds import KINDS
 from connectors.sandbox.listener import Cut, Listener, PortTaken
@@ -104,12 +105,14 @@ class Vendor(Protocol):
     Attributes:
         clock: the vendor's own, which may be skewed.
         traps: the faults that spring when records are written over the API.
+        changes: the log of what happened to the records, whoever did it.
     """
 
     name: str
     clock: Clock
     lock: threading.RLock
     traps: Traps
+    changes: Changes
 
     def handle(self, request: Request) -> Response:
         """Answer one request of the vendor's API."""
@@ -227,10 +230,11 @@ class Server(Listener):
 
 
 class Control(Listener):
-    """The control API: the log, the true state, what users do, the clock, faults on demand.
+    """The control API: the logs, the true state, what users do, the clock, faults on demand.
 
     ====== ====================================== =========================================
     GET    ``/control/log?vendor=V&since=N``      request log, by vendor
+    GET    ``/control/changes?vendor=V&since=N``  log of changes to records, by vendor
     GET    ``/control/state/{vendor}/{object}``   true records
     POST   ``/control/edit/{vendor}/{object}``    ``{"id": …, "values": {…}}``
     POST   ``/control/create/{vendor}/{object}``  ``{"values": {…}}`` -> ``{"id": …}``
@@ -264,7 +268,9 @@ class Control(Listener):
             return 404, {"error": "the control API lives under /control/"}
         action, rest = parts[1], parts[2:]
         if (request.method, action, rest) == ("GET", "log", []):
-            return self._log(request)
+            return self._lines(request, lambda server, since: server.log.lines(since))
+        if (request.method, action, rest) == ("GET", "changes", []):
+            return self._lines(request, lambda server, since: server.vendor.changes.lines(since))
         if (request.method, action, rest) == ("POST", "clock", []):
             return self._clock(request)
         if action == "faults":
@@ -286,17 +292,20 @@ class Control(Listener):
     def _no_vendor(self) -> dict[str, Any]:
         return {"error": "no such vendor", "vendors": list(self._servers)}
 
-    def _log(self, request: Request) -> tuple[int, Any]:
+    def _lines(
+        self, request: Request, read: Callable[[Server, int], list[dict[str, Any]]]
+    ) -> tuple[int, Any]:
+        """A log of the vendors asked for, from the number asked for."""
         wanted, since = request.args.get("vendor"), request.args.get("since", "0")
         if not since.isdecimal():
-            raise _BadBody(f"since must be a number of calls: {since!r}")
+            raise _BadBody(f"since must be a number of lines: {since!r}")
         if wanted is not None and wanted not in self._servers:
             return 404, self._no_vendor()
         found = {}
         for name, server in self._servers.items():
             if wanted in (None, name):
                 with server.vendor.lock:
-                    found[name] = server.log.lines(int(since))
+                    found[name] = read(server, int(since))
         return 200, found
 
     def _clock(self, request: Request) -> tuple[int, Any]:

@@ -37,7 +37,7 @@ def test_the_page_shows_every_fault_with_an_example_that_works(
 def test_the_page_names_every_call_and_every_part_of_a_fault() -> None:
     text = PAGE.read_text(encoding="utf-8")
     calls = re.findall(r"^    (GET|POST|DELETE) +``(.+?)``", Control.__doc__ or "", re.MULTILINE)
-    assert len(calls) == 12
+    assert len(calls) == 13
     for method, path in calls:
         assert re.search(rf"`{method} {re.escape(path)}`", text), path
     for part in Fault.__dataclass_fields__:

@@ -260,5 +260,5 @@ def test_the_client_raises_with_the_servers_words(control: ControlClient) -> Non
         control.edit("red", "Note", "17", {"text": "x"})
     with pytest.raises(ControlError, match="no such vendor"):
         control.state("green", "Note")
-    with pytest.raises(ControlError, match="number of calls"):
+    with pytest.raises(ControlError, match="number of lines"):
         control.log("red", since=-1)

@@ -8,9 +8,12 @@ from __future__ import annotations
 
 import json
 import sqlite3
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Any
+
+from connectors.sandbox.changes import Changes
 
 _TABLES = """
 CREATE TABLE record (
@@ -74,9 +77,18 @@ def _row(columns: Sequence[Any]) -> Row:
 class Store:
     """The database of one sandbox."""
 
-    def __init__(self) -> None:
+    def __init__(self, now: Callable[[], datetime]) -> None:
         self.db = sqlite3.connect(":memory:", check_same_thread=False, isolation_level=None)
         self.db.executescript(_TABLES)
+        self.changes = Changes(self.db, now)
+        self.changes.watch(
+            "record",
+            "NEW.object",
+            key="id",
+            gone="archived_at IS NOT NULL OR merged_into IS NOT NULL OR purged",
+            survivor="merged_into",
+        )
+        self.changes.watch_links("association", "from_object", "from_id")
         self._highest: dict[str, int] = {}
 
     def new_id(self, object: str) -> int:

@@ -64,7 +64,8 @@ class Sandbox:
     ) -> None:
         self.clock = (clock or Clock()).copy()
         self.lock = threading.RLock()
-        self._store = Store()
+        self._store = Store(self.clock.now)
+        self.changes = self._store.changes
         self._allowance = Allowance(seed)
         self._owners = Owners(self._store, self._now)
         api = self._owners.save(

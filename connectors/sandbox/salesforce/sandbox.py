@@ -52,6 +52,7 @@ class Sandbox:
         self.lock = threading.RLock()
         self.store = Store(self.clock)
         self.traps = self.store.traps
+        self.changes = self.store.changes
         self.sessions = Sessions(self.store, seed, token_lifetime)
         self.rest = Rest(self.store, daily_calls)
 

@@ -11,6 +11,7 @@ from datetime import datetime
 from functools import lru_cache
 from typing import Any
 
+from connectors.sandbox.changes import Changes
 from connectors.sandbox.faults import Traps
 from connectors.sandbox.salesforce.ids import numbered, to18
 from connectors.sandbox.salesforce.schema import (
@@ -64,6 +65,7 @@ class Store:
             "soql_like", 2, lambda p, v: v is not None and bool(_like(p).match(str(v))),
             deterministic=True,
         )  # fmt: skip
+        self.changes = Changes(self.db, clock.now)
         for made in self.objects.values():
             self._create_table(made)
         self._found()
@@ -119,6 +121,9 @@ class Store:
             if extra not in object.fields:
                 columns.append(f'"{extra}" {kind}')
         self.db.execute(f'CREATE TABLE "{object.name}" ({", ".join(columns)})')
+        self.changes.watch(
+            object.name, f"'{object.name}'", key="Id", gone="IsDeleted", survivor="MasterRecordId"
+        )
         self.db.execute(
             f'CREATE INDEX "{object.name}_stamp" ON "{object.name}" (SystemModstamp, Id)'
         )

@@ -44,6 +44,7 @@ class Sandbox:
         self.lock = threading.RLock()
         self.store = Store(self.clock)
         self.traps = self.store.traps
+        self.changes = self.store.changes
         self.tokens = Tokens(self.clock, seed)
         self.credits = 100_000
         self.credits_used = 0

@@ -9,6 +9,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from decimal import Decimal, InvalidOperation
 from typing import Any
 
+from connectors.sandbox.changes import Changes
 from connectors.sandbox.faults import Traps
 from connectors.sandbox.server import Clock
 from connectors.sandbox.zoho.metadata import (
@@ -65,6 +66,7 @@ class Store:
         self.db = sqlite3.connect(":memory:", check_same_thread=False, isolation_level=None)
         self.db.row_factory = sqlite3.Row
         self.db.create_collation("DECIMAL", _compare)
+        self.changes = Changes(self.db, clock.now)
         self._next = 300_000
         for module in (*self.modules.values(), self.users):
             self._create(module)
@@ -86,6 +88,9 @@ class Store:
         columns += [f'"{name}" TEXT' for name in _EXTRA]
         name = module.api_name
         self.db.execute(f'CREATE TABLE "{name}" ({", ".join(columns)})')
+        self.changes.watch(
+            name, f"'{name}'", key="id", gone="deleted_time IS NOT NULL", survivor="merged_into"
+        )
         self.db.execute(f'CREATE INDEX "{name}_modified" ON "{name}" ("Modified_Time", id)')
         self.db.execute(f'CREATE INDEX "{name}_deleted" ON "{name}" (deleted_time)')
         for spec in module.fields.values():
