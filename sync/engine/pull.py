@@ -237,7 +237,7 @@ def _book_problems(
     problems: Sequence[books.Problem],
 ) -> None:
     session = wiring.session
-    if books.has_open_problems(session, connected.name, object, "read"):
+    if records and books.has_open_problems(session, connected.name, object, "read"):
         books.solve_problems(session, connected.name, object, stage="read", records=records)
     books.report_problems(session, problems, wiring.run, wiring.clock())
     wiring.report.tally(connected.name, object).problems += len(problems)

@@ -149,8 +149,8 @@ def _stages(wiring: Wiring, options: Options) -> None:
     if options.only is not None:
         _keep_only(wiring, options.only)
     queues.adopt(wiring.session, wiring.run)
-    wiring.report.held = wiring.report.held or _over_limits(wiring)
     planned = queues.outbox(wiring.session, status=("planned",))
+    wiring.report.held = wiring.report.held or _over_limits(wiring, planned)
     status = "held" if wiring.report.held else "pending"
     queues.set_status(wiring.session, [queued.id for queued in planned], status)
     wiring.session.commit()
@@ -160,8 +160,12 @@ def _stages(wiring: Wiring, options: Options) -> None:
 
 
 def _do(wiring: Wiring, objects: Sequence[str]) -> None:
-    """Send the outbox; what the sending made possible (links to new records) follows at once."""
+    """Send what the outbox holds of these objects, in their order."""
+    waiting = queues.objects_to_send(wiring.session)
+    wiring.session.commit()
     for object in objects:
+        if object not in waiting:
+            continue
         if wiring.stop.is_set():
             return
         with wiring.counting(object):
@@ -177,13 +181,13 @@ def _renew(wiring: Wiring) -> None:
         wiring.session.commit()
 
 
-def _over_limits(wiring: Wiring) -> str:
-    """Which blast-radius limit the plan would break, '' if none.
+def _over_limits(wiring: Wiring, planned: Sequence[queues.Queued]) -> str:
+    """Which blast-radius limit the planned writes would break, '' if none.
 
     What a run that was cut off planned and never released counts as well.
     """
     counts: dict[tuple[str, str, str], int] = {}
-    for queued in queues.outbox(wiring.session, status=("planned",), run=wiring.run):
+    for queued in planned:
         place = (queued.write.connection, queued.write.object, queued.write.kind)
         counts[place] = counts.get(place, 0) + 1
     broken = []

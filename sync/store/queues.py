@@ -160,6 +160,12 @@ def outbox(
     ]
 
 
+def objects_to_send(session: Session) -> set[str]:
+    """Objects of which a write may be sent."""
+    query = sa.select(_O.object).where(_O.status.in_(("pending", "sending"))).distinct()
+    return {row[0] for row in session.rows(query)}
+
+
 def set_status(session: Session, ids: Iterable[int], status: str) -> None:
     """Move writes to another state."""
     for batch in chunks(list(ids)):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -20,17 +20,33 @@ _HISTORY = timedelta(days=90)
 
 def read(engine: Engine, budget: Budget, now: datetime) -> None:
     """Tell a budget what is kept of its connection; waits for nobody."""
-    with engine.connect() as reader:
-        _take_up(budget, now, lambda query: reader.execute(query).all())
-
-
-def _take_up(budget: Budget, now: datetime, rows: Callable[[Any], Sequence[Any]]) -> None:
     column = tables.spend.c
-    mine = sa.select(tables.spend).where(column.connection == budget.connection)
-    kept = rows(mine.where(column.hour > now - KEPT))
-    said = rows(mine.where(column.heard_at.is_not(None)).order_by(column.hour.desc()).limit(1))
-    heard = Heard(said[0].allowed, said[0].remaining, said[0].heard_at) if said else Heard()
-    budget.load({row.hour: row.units for row in kept}, heard)
+    told = sa.select(tables.spend).where(
+        column.connection == budget.connection, column.heard_at.is_not(None)
+    )
+    with engine.connect() as reader:
+        rows = reader.execute(told.order_by(column.hour.desc()).limit(1)).all()
+        _take_up([budget], now, lambda query: reader.execute(query).all(), rows)
+
+
+def _take_up(
+    budgets: Sequence[Budget],
+    now: datetime,
+    rows: Callable[[Any], Sequence[Any]],
+    earlier: Sequence[Any] = (),
+) -> None:
+    """Load what is kept of the last day, and what vendors said in it or `earlier`."""
+    column = tables.spend.c
+    names = [budget.connection for budget in budgets]
+    recent = sa.select(tables.spend).where(column.connection.in_(names), column.hour > now - KEPT)
+    kept: dict[str, list[Any]] = {name: [] for name in names}
+    for row in rows(recent.order_by(column.hour)):
+        kept[row.connection].append(row)
+    for budget in budgets:
+        mine = kept[budget.connection]
+        said = [row for row in (*earlier, *mine) if row.heard_at is not None]
+        heard = Heard(said[-1].allowed, said[-1].remaining, said[-1].heard_at) if said else Heard()
+        budget.load({row.hour: row.units for row in mine}, heard)
 
 
 def flush(engine: Engine, budget: Budget, now: datetime, patience: float = 30.0) -> None:
@@ -51,19 +67,22 @@ def save(session: Session, budgets: Iterable[Budget], now: datetime) -> None:
 
     The caller commits.
     """
-    for budget in budgets:
-        spent = budget.unsaved()
-        if spent:
-            _add(session, budget, spent)
-            budget.saved(spent)
-            _forget(session, budget.connection, now - _HISTORY)
-        _take_up(budget, now, session.rows)
+    known = list(budgets)
+    spent = {budget.connection: budget.unsaved() for budget in known}
+    if any(spent.values()):
+        _add(session, known, spent)
+        for budget in known:
+            budget.saved(spent[budget.connection])
+        _forget(session, now - _HISTORY)
+    _take_up(known, now, session.rows)
 
 
-def _add(session: Session, budget: Budget, spent: dict[datetime, int]) -> None:
+def _add(
+    session: Session, budgets: Sequence[Budget], spent: Mapping[str, Mapping[datetime, int]]
+) -> None:
     dialect = postgresql if session.engine.dialect.name == "postgresql" else sqlite
     statement: Any = dialect.insert(tables.spend)
-    column, new, heard = tables.spend.c, statement.excluded, budget.heard
+    column, new = tables.spend.c, statement.excluded
     statement = statement.on_conflict_do_update(
         index_elements=["connection", "hour"],
         set_={
@@ -78,17 +97,15 @@ def _add(session: Session, budget: Budget, spent: dict[datetime, int]) -> None:
             "connection": budget.connection,
             "hour": hour,
             "units": units,
-            "allowed": heard.limit,
-            "remaining": heard.left,
-            "heard_at": heard.at,
+            "allowed": budget.heard.limit,
+            "remaining": budget.heard.left,
+            "heard_at": budget.heard.at,
         }
-        for hour, units in spent.items()
+        for budget in budgets
+        for hour, units in spent[budget.connection].items()
     ]
     session.execute(statement, rows)
 
 
-def _forget(session: Session, connection: str, before: datetime) -> None:
-    column = tables.spend.c
-    session.execute(
-        sa.delete(tables.spend).where(column.connection == connection, column.hour < before)
-    )
+def _forget(session: Session, before: datetime) -> None:
+    session.execute(sa.delete(tables.spend).where(tables.spend.c.hour < before))

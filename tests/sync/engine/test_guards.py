@@ -117,7 +117,7 @@ class TestLimits:
     def test_a_run_cut_off_before_the_check_slips_nothing_through(
         self, tight: World, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        def cut(wiring: Any) -> str:
+        def cut(wiring: Any, planned: Any) -> str:
             raise KeyboardInterrupt
 
         add(tight, "zoho", 4)
