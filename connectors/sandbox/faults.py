@@ -23,6 +23,7 @@ from werkzeug.http import http_date
 from werkzeug.wrappers import Request, Response
 
 from connectors.sandbox.kinds import CHANGES, ENDING, FLAGS, KINDS, NUMBERS, OF_ONE_OBJECT
+from connectors.sandbox.rates import Pace
 
 if TYPE_CHECKING:
     from connectors.sandbox.server import Vendor
@@ -96,6 +97,8 @@ class Fault:
             raise ValueError("length goes with truncate, and only with it")
         if self.kind in OF_ONE_OBJECT and not self.object:
             raise ValueError(f"{self.kind} needs an object")
+        if self.kind == "rates" and (self.skip or self.probability != 1):
+            raise ValueError("rates are counted: give no skip or probability")
         if kind.place in ("record", "account") and (self.method or self.path or self.writes):
             raise ValueError(f"{self.kind} is not about requests: give no method, path or writes")
         if kind.place == "account" and (self.skip or self.probability != 1):
@@ -172,6 +175,14 @@ def _names(request: Request, object: str) -> bool:
     return re.search(written, f"{asked}\n{body}", re.IGNORECASE) is not None
 
 
+@dataclass(frozen=True, slots=True)
+class Strike:
+    """A fault that strikes a request; `refusal` is what `Vendor.refuse` is asked for."""
+
+    fault: Fault
+    refusal: str
+
+
 class Armed:
     """A fault in place: counts what it met and struck."""
 
@@ -181,6 +192,8 @@ class Armed:
         self.met = 0
         self.struck = 0
         self.undo: Callable[[], None] | None = None
+        self.pace: Pace | None = None
+        """Counts the calls, where the fault is about rates."""
         self._random = random.Random(f"{fault.seed} {fault.vendor} {fault.kind}")
 
     def strikes(self) -> bool:
@@ -194,6 +207,13 @@ class Armed:
             return False
         self.struck += 1
         return True
+
+    def refusal(self, request: Request) -> str:
+        """What a fitting request is refused with, '' if it is not struck."""
+        if self.pace is None:
+            return self.fault.kind if self.strikes() else ""
+        found = self.pace.refusal(request)
+        return found if found and self.strikes() else ""
 
     def line(self) -> dict[str, Any]:
         """The fault as JSON, with its id and how often it struck."""
@@ -280,6 +300,9 @@ class Faults:
         elif place == "record":
             vendor.traps.add(armed)
             armed.undo = lambda: vendor.traps.remove(armed)
+        elif fault.kind == "rates":
+            armed.undo = vendor.set_fault(fault.kind, fault.options)
+            armed.pace = Pace(vendor.rates, vendor.clock.now)
         self._number += 1
         self._armed.append(armed)
         return armed.id
@@ -298,22 +321,29 @@ class Faults:
         """All faults as JSON, spent ones included."""
         return [armed.line() for armed in self._armed]
 
-    def struck(self, request: Request, wrote: bool) -> list[Fault]:
-        """The faults that strike a request. Call it under the vendor's lock."""
-        found: list[Fault] = []
+    def struck(self, request: Request, wrote: bool) -> list[Strike]:
+        """The faults that strike a request, which runs until it is told to `end`. Call it under
+        the vendor's lock."""
+        found: list[Strike] = []
         for armed in self._armed:
             fault = armed.fault
             if KINDS[fault.kind].place not in ("wire", "person"):
                 continue
-            if fault.kind in ENDING and any(other.kind in ENDING for other in found):
+            if fault.kind in ENDING and any(other.fault.kind in ENDING for other in found):
                 continue
-            if fault.fits(request, wrote) and armed.strikes():
-                found.append(fault)
+            if fault.fits(request, wrote) and (refusal := armed.refusal(request)):
+                found.append(Strike(fault, refusal))
         return found
 
-    def delay(self, struck: Sequence[Fault]) -> None:
+    def end(self, request: Request) -> None:
+        """A request has been answered. Call it under the vendor's lock."""
+        for armed in self._armed:
+            if armed.pace is not None:
+                armed.pace.end(request)
+
+    def delay(self, struck: Sequence[Strike]) -> None:
         """Wait as slow faults say; not under the vendor's lock."""
-        for fault in struck:
+        for fault in (strike.fault for strike in struck):
             if fault.kind == "slow":
                 seconds = float(fault.options["seconds"])
                 if fault.options.get("clock"):
@@ -321,18 +351,18 @@ class Faults:
                 else:
                     self._sleep(seconds)
 
-    def answer(self, request: Request, struck: Sequence[Fault]) -> Response | None:
+    def answer(self, request: Request, struck: Sequence[Strike]) -> Response | None:
         """The reply to a request, None where the connection is cut instead. Call it under
         the vendor's lock."""
         vendor = self._vendor()
-        for fault in struck:
+        for fault in (strike.fault for strike in struck):
             if KINDS[fault.kind].place == "person":
                 act(vendor, fault.kind, fault.object, fault.options)
-        ending = next((fault for fault in struck if fault.kind in ENDING), None)
-        if ending is None or ending.kind == "cut_after":
+        ending = next((strike for strike in struck if strike.fault.kind in ENDING), None)
+        if ending is None or ending.fault.kind == "cut_after":
             response = vendor.handle(request)
             return response if ending is None else None
-        if ending.kind == "cut_before":
+        if ending.fault.kind == "cut_before":
             return None
         return _refusal(vendor, request, ending)
 
@@ -352,14 +382,14 @@ def act(vendor: Vendor, kind: str, object: str, options: Mapping[str, Any]) -> s
     return id
 
 
-def _refusal(vendor: Vendor, request: Request, fault: Fault) -> Response:
-    options = fault.options
+def _refusal(vendor: Vendor, request: Request, strike: Strike) -> Response:
+    options = strike.fault.options
     if options.get("html"):
         status = int(options.get("status", 503))
         page = _HTML.format(status=status, reason=_REASONS.get(status, "Error"))
         response = Response(page, status=status, content_type="text/html")
     else:
-        response = vendor.refuse(fault.kind, request)
+        response = vendor.refuse(strike.refusal, request)
         if "status" in options:
             response.status_code = int(options["status"])
     if "retry_after" in options:

@@ -33,6 +33,7 @@ KINDS: Mapping[str, Kind] = {
     "unauthorized": Kind("wire"),
     "error": Kind("wire", takes=("status", "html", "retry_after")),
     "slow": Kind("wire", needs=("seconds",), takes=("clock",)),
+    "rates": Kind("wire", takes=("calls", "searches", "at_once"), lasts=True),
     "cut_before": Kind("wire"),
     "cut_after": Kind("wire"),
     "merge": Kind("person", needs=("winner", "loser")),
@@ -51,14 +52,16 @@ KINDS: Mapping[str, Kind] = {
 }
 
 #: Kinds after which a request gets no ordinary answer; one request meets one of them.
-ENDING = frozenset({"throttle", "unauthorized", "error", "cut_before", "cut_after"})
+ENDING = frozenset({"throttle", "unauthorized", "error", "rates", "cut_before", "cut_after"})
 #: Kinds that mean nothing without an object.
 OF_ONE_OBJECT = frozenset(
     {"merge", "remove", "restore", "remove_field", "hide_field", "remove_option"}
     | {"duplicate_rule", "validation_rule", "store"}
 )
 #: Options that are numbers, and that are true or false.
-NUMBERS = frozenset({"retry_after", "status", "seconds", "length", "left"})
+NUMBERS = frozenset(
+    {"retry_after", "status", "seconds", "length", "left", "calls", "searches", "at_once"}
+)
 FLAGS = frozenset({"html", "clock"})
 
 #: How a vendor alters text on storing it: name -> (text, options) -> text.

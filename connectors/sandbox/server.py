@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 import threading
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
@@ -23,6 +23,7 @@ from connectors.sandbox.changes import Changes
 from connectors.sandbox.faults import Fault, Faults, Traps, act
 from connectors.sandbox.kinds import KINDS
 from connectors.sandbox.listener import Cut, Listener, PortTaken
+from connectors.sandbox.rates import Rate
 
 __all__ = [
     "Call",
@@ -106,6 +107,8 @@ class Vendor(Protocol):
         clock: the vendor's own, which may be skewed.
         traps: the faults that spring when records are written over the API.
         changes: the log of what happened to the records, whoever did it.
+        rates: how fast the account may be called, as the vendor documents it; enforced while
+            the fault ``rates`` is set.
     """
 
     name: str
@@ -113,6 +116,7 @@ class Vendor(Protocol):
     lock: threading.RLock
     traps: Traps
     changes: Changes
+    rates: Sequence[Rate]
 
     def handle(self, request: Request) -> Response:
         """Answer one request of the vendor's API."""
@@ -157,12 +161,13 @@ class Vendor(Protocol):
 
     def refuse(self, kind: str, request: Request) -> Response:
         """The vendor's own words for ``throttle``, ``unauthorized`` (which ends the token the
-        request came with, where it can be renewed) or ``error``."""
+        request came with, where it can be renewed), ``error``, or the refusal of one of its
+        `rates`."""
         ...
 
     def set_fault(self, kind: str, options: Mapping[str, Any]) -> Callable[[], None]:
-        """Change the account as an ``account`` kind of `connectors.sandbox.kinds.KINDS`
-        says; returns what puts it back.
+        """Change the account as an ``account`` kind of `connectors.sandbox.kinds.KINDS`, or
+        ``rates``, says; returns what puts it back.
 
         Raises:
             LookupError: no such field or option.
@@ -212,7 +217,10 @@ class Server(Listener):
             struck = self.faults.struck(request, wrote)
         self.faults.delay(struck)
         with self.vendor.lock:
-            response = self.faults.answer(request, struck)
+            try:
+                response = self.faults.answer(request, struck)
+            finally:
+                self.faults.end(request)
             self.log.calls.append(
                 Call(
                     at=self.vendor.clock.now().isoformat(),
@@ -221,7 +229,7 @@ class Server(Listener):
                     status=response.status_code if response else 0,
                     bytes=len(response.get_data()) if response else 0,
                     wrote=wrote,
-                    faults=tuple(fault.kind for fault in struck),
+                    faults=tuple(strike.fault.kind for strike in struck),
                 )
             )
         if response is None:

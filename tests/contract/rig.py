@@ -19,6 +19,7 @@ from typing import Any
 
 import connectors
 from connectors.base import Access, Connector, FieldInfo, Page, Record, Value, Write, WriteResult
+from connectors.budget import Budget
 from connectors.sandbox.faults import Fault
 from connectors.sandbox.server import Call, Clock, Log, Server
 from tests.contract.words import WORDS, Setup, Thing
@@ -55,7 +56,7 @@ class Rig:
         made: dict[str, str] = getattr(self.sandbox, self.setup.credentials)()
         return made
 
-    def access(self, auth: Mapping[str, str] | None = None) -> Access:
+    def access(self, auth: Mapping[str, str] | None = None, budget: Budget | None = None) -> Access:
         """How to reach the sandbox, with its own or other credentials."""
         return Access(
             connection=f"my-{self.vendor}",
@@ -63,11 +64,14 @@ class Rig:
             auth=self.credentials() if auth is None else auth,
             sandbox=True,
             options=self.setup.options,
+            budget=budget,
         )
 
-    def connect(self, auth: Mapping[str, str] | None = None) -> Connector:
+    def connect(
+        self, auth: Mapping[str, str] | None = None, budget: Budget | None = None
+    ) -> Connector:
         """A further connector; it is closed with the rig."""
-        made = connectors.connect(self.vendor, self.access(auth))
+        made = connectors.connect(self.vendor, self.access(auth, budget))
         self._open.append(made)
         return made
 

@@ -13,6 +13,7 @@ from connectors.sandbox.faults import Traps
 from connectors.sandbox.hubspot.replies import Failure, invalid_properties
 from connectors.sandbox.hubspot.store import Store
 from connectors.sandbox.hubspot.values import problem
+from connectors.sandbox.rates import Rate
 
 if TYPE_CHECKING:
     from connectors.sandbox.hubspot.records import Records
@@ -23,7 +24,16 @@ REFUSALS: Mapping[str, tuple[int, str, str]] = {
     "unauthorized": (401, "EXPIRED_AUTHENTICATION",
                      "The OAuth token used to make this call expired."),
     "error": (502, "INTERNAL_ERROR", "internal error"),
+    "TEN_SECONDLY_ROLLING": (429, "RATE_LIMITS",
+                             "You have reached your ten_secondly_rolling limit."),
 }  # fmt: skip
+
+#: Private apps of the smallest plan; search has a limit of its own and does not count for the
+#: other.
+RATES = (
+    Rate("searches", 5, 1.0, path=r"/search/?$"),
+    Rate("calls", 100, 10.0, "TEN_SECONDLY_ROLLING", path=r"^(?!.*/search/?$)"),
+)
 
 
 def require_unlocked(traps: Traps, object: str) -> None:

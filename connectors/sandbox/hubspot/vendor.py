@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 import threading
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from email.utils import format_datetime
 from typing import Any
 
@@ -31,6 +31,7 @@ from connectors.sandbox.hubspot.replies import (
 from connectors.sandbox.hubspot.schema import TYPES, object_name
 from connectors.sandbox.hubspot.search import Search
 from connectors.sandbox.hubspot.store import Store
+from connectors.sandbox.rates import Rate, changed
 from connectors.sandbox.server import Clock, json_response
 
 PORTAL = 62_515
@@ -80,6 +81,7 @@ class Sandbox:
         associations = Associations(self._store)
         self._records = Records(self._store, associations, self._now, PORTAL, keep_primary_id)
         self.traps = self._records.traps
+        self.rates: Sequence[Rate] = trouble.RATES
         self._objects = Objects(self._records, associations, self._now, self.api_user)
         self._links = Links(self._records, associations, self._now, numeric_association_ids)
         self._definitions = Definitions(self._records, PORTAL)
@@ -186,7 +188,9 @@ class Sandbox:
             self.tokens.expire(request.headers.get("Authorization"))
 
         def fail(request: Request) -> _Answer:
-            raise Failure(*trouble.REFUSALS[kind])
+            limited = kind in {rate.refusal for rate in self.rates} - {"throttle"}
+            more = {"errorType": "RATE_LIMIT", "policyName": kind} if limited else {}
+            raise Failure(*trouble.REFUSALS[kind], more=more)
 
         return self._reply(request, fail)
 
@@ -194,14 +198,31 @@ class Sandbox:
         """Change the account; see `connectors.sandbox.server.Vendor`."""
         if kind == "quota":
             return self._allowance.leave(int(options["left"]), self._now())
+        if kind == "rates":
+            return self._set_rates(options)
         if kind == "search_lag":
             return self._put(self._search, "lag", float(options["seconds"]))
         if kind == "clock_skew":
             return self._put(self.clock, "skew", float(options["seconds"]))
         return trouble.change(self._records, kind, options)
 
+    def _set_rates(self, options: Mapping[str, Any]) -> Callable[[], None]:
+        rates = changed(self.name, self.rates, options)
+        [calls] = [rate.most for rate in rates if rate.option == "calls"]
+        undo = [
+            self._put(self, "rates", rates),
+            self._put(self._allowance, "per_ten_seconds", calls),
+            self._put(self._allowance, "per_second", max(1, calls // 10)),
+        ]
+
+        def back() -> None:
+            for each in undo:
+                each()
+
+        return back
+
     @staticmethod
-    def _put(target: object, name: str, value: float) -> Callable[[], None]:
+    def _put(target: object, name: str, value: object) -> Callable[[], None]:
         before = getattr(target, name)
         setattr(target, name, value)
         return lambda: setattr(target, name, before)

@@ -11,6 +11,7 @@ from urllib.parse import quote, urlsplit
 
 from werkzeug.wrappers import Request, Response
 
+from connectors.sandbox.rates import Rate, changed
 from connectors.sandbox.salesforce import login, trouble
 from connectors.sandbox.salesforce.ids import to18
 from connectors.sandbox.salesforce.login import Sessions
@@ -53,6 +54,7 @@ class Sandbox:
         self.store = Store(self.clock)
         self.traps = self.store.traps
         self.changes = self.store.changes
+        self.rates: Sequence[Rate] = trouble.RATES
         self.sessions = Sessions(self.store, seed, token_lifetime)
         self.rest = Rest(self.store, daily_calls)
 
@@ -149,6 +151,9 @@ class Sandbox:
 
     def set_fault(self, kind: str, options: Mapping[str, Any]) -> Callable[[], None]:
         """Change the org; see `connectors.sandbox.server.Vendor`."""
+        if kind == "rates":
+            before, self.rates = self.rates, changed(self.name, self.rates, options)
+            return lambda: setattr(self, "rates", before)
         return trouble.change(self.store, self.rest, kind, options)
 
     # What the tests and the demo ask

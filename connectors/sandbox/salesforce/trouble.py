@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
+from connectors.sandbox.rates import Rate
 from connectors.sandbox.salesforce.schema import Field, Object
 from connectors.sandbox.salesforce.store import Store
 from connectors.sandbox.salesforce.values import Row, plain
@@ -26,6 +27,10 @@ REFUSALS: Mapping[str, tuple[str, str, int]] = {
     "unauthorized": ("INVALID_SESSION_ID", "Session expired or invalid", 401),
     "error": ("SERVER_UNAVAILABLE", "The server is unavailable.", 503),
 }
+
+#: Requests that run for 20 seconds and longer, at the same time; the calls of a day are always
+#: counted.
+RATES = (Rate("at_once", 25, running=20.0),)
 
 
 class _DuplicateRule(Refusal):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime
 from decimal import Decimal
 from typing import Any
@@ -11,6 +11,7 @@ from typing import Any
 from werkzeug.http import http_date
 from werkzeug.wrappers import Request, Response
 
+from connectors.sandbox.rates import Rate, changed
 from connectors.sandbox.server import Clock
 from connectors.sandbox.zoho import credits, settings, show, trouble
 from connectors.sandbox.zoho.bulk_read import BulkRead
@@ -45,6 +46,7 @@ class Sandbox:
         self.store = Store(self.clock)
         self.traps = self.store.traps
         self.changes = self.store.changes
+        self.rates: Sequence[Rate] = trouble.RATES
         self.tokens = Tokens(self.clock, seed)
         self.credits = 100_000
         self.credits_used = 0
@@ -231,6 +233,8 @@ class Sandbox:
         """Change the account; see `connectors.sandbox.server.Vendor`."""
         if kind == "quota":
             return self._put(self, "credits_used", max(0, self.credits - int(options["left"])))
+        if kind == "rates":
+            return self._put(self, "rates", changed(self.name, self.rates, options))
         if kind == "search_lag":
             return self._put(self, "index_lag", float(options["seconds"]))
         if kind == "clock_skew":
@@ -238,7 +242,7 @@ class Sandbox:
         return trouble.change(self._module(options["object"]), kind, options)
 
     @staticmethod
-    def _put(target: object, name: str, value: float) -> Callable[[], None]:
+    def _put(target: object, name: str, value: object) -> Callable[[], None]:
         before = getattr(target, name)
         setattr(target, name, value)
         return lambda: setattr(target, name, before)

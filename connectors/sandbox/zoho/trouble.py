@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from connectors.sandbox.rates import Rate
 from connectors.sandbox.zoho.metadata import FieldSpec, ModuleSpec
 from connectors.sandbox.zoho.store import Store
 from connectors.sandbox.zoho.validate import ItemTrouble, Validator
@@ -18,6 +19,9 @@ REFUSALS: Mapping[str, tuple[str, str, int]] = {
     "unauthorized": ("INVALID_TOKEN", "invalid oauth token", 401),
     "error": ("INTERNAL_ERROR", "Internal Server Error", 500),
 }
+
+#: The standard edition's calls at the same time; the credits of a day are always counted.
+RATES = (Rate("at_once", 10),)
 
 
 def require_unlocked(store: Store, module: ModuleSpec, id: str) -> None:
