@@ -2,6 +2,7 @@
 # make test    all tests
 # make lint    ruff, mypy, import contracts
 # make docs    write the generated parts of docs/ again
+# make bench   calls against the fewest possible, and speed; BENCH="calls --help" for options
 #
 # The first one makes a virtualenv in .venv and installs into it; `make clean` removes both.
 
@@ -10,9 +11,11 @@ VENV := .venv
 BIN := $(VENV)/bin
 # Options for pytest; one worker for each core.
 PYTEST ?= -n auto
+# A part of the benchmark and its options; all of it if empty.
+BENCH ?=
 STAMP := $(VENV)/.installed
 
-.PHONY: demo test lint docs clean
+.PHONY: demo test lint docs bench clean
 
 demo: $(STAMP)
 	@$(BIN)/concord demo
@@ -28,6 +31,9 @@ lint: $(STAMP)
 
 docs: $(STAMP)
 	$(BIN)/python -m sync.reference
+
+bench: $(STAMP)
+	$(BIN)/python -m tests.bench $(BENCH)
 
 clean:
 	rm -rf $(VENV)

@@ -1,7 +1,8 @@
-"""How many records a second are translated: ``python -m tests.bench.translate``."""
+"""How many records a second are translated: ``python -m tests.bench translate``."""
 
 from __future__ import annotations
 
+import argparse
 import time
 from collections.abc import Mapping
 from datetime import UTC, datetime
@@ -60,6 +61,11 @@ def measure(vendor: str, object: str, template: Mapping[str, Value]) -> None:
     )
 
 
-if __name__ == "__main__":
+def add_options(parser: argparse.ArgumentParser) -> None:
+    """There are none."""
+
+
+def run(options: argparse.Namespace) -> None:
+    """Measure and print."""
     measure("salesforce", "contact", _SALESFORCE)
     measure("hubspot", "deal", _HUBSPOT)
