@@ -55,7 +55,7 @@ MEANINGS: Mapping[str, tuple[str, Callable[..., str]]] = {
     "fetch_batch": ("records in one call that reads by id", "{:,}".format),
     "page_size": ("records on one page of a listing", "{:,}".format),
     "upsert": ("a create that is sent twice makes one record", _said),
-    "reports_deletes": ("deleted records are seen in every run", _said),
+    "reports_deletes": ("deleted records are seen without a full run", _said),
     "reports_merges": ("a merged record is known with the one it went into", _said),
     "field_times": ("when single fields changed is known", _said),
     "checks_version": ("the vendor refuses a write that was planned on an older state", _said),
@@ -147,10 +147,14 @@ def _hubspot() -> Sequence[str]:
         "Associations are "
         + ", ".join(f"`{name}`" for name in sorted(fields))
         + ": the primary company, and the contacts of deals and tickets. Labels are left as they "
-        "are. Their changes are seen when the record changes, and in full runs.",
-        "Deletes are found by listing the recycling bin, all of it in every run: "
-        f"{hubspot_words.LIST_PAGE} records a call.",
-        "Merges are seen, whether HubSpot makes a new id or keeps the primary record's.",
+        "are. Their changes move no stamp: they are seen when the record changes, and because "
+        f"everything is read once more in {hubspot.ASSOCIATIONS_EVERY / 3600:g} hours "
+        "(`options.associations_every`), spread over the runs: "
+        f"{100_000 // hubspot_words.LIST_PAGE:,} calls for 100,000 records.",
+        "Deletes are found by listing the recycling bin, all of it, "
+        f"{hubspot_words.LIST_PAGE} records a call, every {hubspot.DELETES_EVERY / 60:g} minutes "
+        "(`options.deletes_every`).",
+        "Merges are seen at once, whether HubSpot makes a new id or keeps the primary record's.",
         "Not used: webhooks, exports and imports, custom objects, subscription types.",
     )
 

@@ -21,6 +21,7 @@ from connectors.base import (
 )
 from connectors.errors import Misconfigured
 from connectors.hubspot import pull, versions
+from connectors.hubspot.cursor import Plan, parse
 from connectors.hubspot.describe import Describer
 from connectors.hubspot.links import Links
 from connectors.hubspot.read import Reader
@@ -32,13 +33,17 @@ from connectors.transport import Meter
 #: Seconds pulls reach back behind their cursor: search was seen to trail by 3 to 30.
 OVERLAP = 60.0
 READ_LAG = 30.0
+#: Seconds between two looks into the recycling bin, and for one round of everything to see
+#: changed associations.
+DELETES_EVERY = 900.0
+ASSOCIATIONS_EVERY = 21_600.0
 
 
 class HubSpotConnector:
     """One HubSpot account; see `connectors.base.Connector`.
 
-    Association changes bump no modified stamp: they come in a pull of everything and in
-    `fetch`, not in a pull of changes, and do not show in `Record.version`.
+    Association changes bump no modified stamp and do not show in `Record.version`: they come in
+    `fetch`, in a pull of everything, and in pulls of changes within `associations_every`.
     """
 
     vendor = "hubspot"
@@ -47,7 +52,11 @@ class HubSpotConnector:
         self.connection = access.connection
         self.meter = Meter()
         history = access.options.get("history", "").lower() == "true"
-        self._overlap = _overlap(access)
+        self._plan = Plan(
+            overlap=_seconds(access, "overlap", OVERLAP),
+            deletes_every=_seconds(access, "deletes_every", DELETES_EVERY),
+            associations_every=_seconds(access, "associations_every", ASSOCIATIONS_EVERY),
+        )
         self.capabilities = Capabilities(
             write_batch=BATCH,
             fetch_batch=BATCH,
@@ -74,11 +83,12 @@ class HubSpotConnector:
     def pull(self, object: str, fields: Sequence[str], since: str | None) -> Iterator[Page]:
         """See `connectors.base.Connector.pull`.
 
-        Everything: one call per 100 records. Changes: one search per 200, two batch reads and
-        one call per association field; and one call per 100 records in the recycling bin.
+        Everything: one call per 100 records. Changes: one search per 200, a batch read per 100
+        and one call per 1,000 and association field. When due, one call per 100 records in the
+        recycling bin, and per 100 records of the object that are read for their associations.
         """
-        cursor = pull.parse(since, self.connection)
-        return pull.pull(self._reader, object, fields, cursor, self._overlap)
+        cursor = parse(since, self.connection)
+        return pull.pull(self._reader, object, fields, cursor, self._plan)
 
     def fetch(self, object: str, ids: Sequence[str], fields: Sequence[str]) -> list[Record]:
         """See `connectors.base.Connector.fetch`."""
@@ -114,12 +124,15 @@ class HubSpotConnector:
         self._wire.close()
 
 
-def _overlap(access: Access) -> timedelta:
-    text = access.options.get("overlap", "") or str(OVERLAP)
+def _seconds(access: Access, name: str, default: float) -> timedelta:
+    text = access.options.get(name, "") or str(default)
     try:
-        return timedelta(seconds=float(text))
-    except ValueError:
+        seconds = float(text)
+        if seconds < 0:
+            raise ValueError("negative")
+        return timedelta(seconds=seconds)
+    except (ValueError, OverflowError):
         raise Misconfigured(
-            f"{access.connection}: overlap {text!r} is not a number of seconds",
+            f"{access.connection}: {name} {text!r} is not a number of seconds",
             connection=access.connection,
         ) from None

@@ -4,123 +4,125 @@ The cursor names an instant of HubSpot's own clock (the Date of a reply): everyt
 before it, less the overlap, has been read. Search trails behind writes by some seconds; the
 overlap covers that. What search finds is read again by id, because the index may still hold
 an older state of the record than the one we wrote ourselves.
+
+Two things move no stamp and are looked for now and then: deletions, in the recycling bin, and
+changes of associations, by reading everything once more, a stretch in each pull.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
-import orjson
-
 from connectors.base import Page, Record
-from connectors.errors import Misconfigured
 from connectors.hubspot import records, words
-from connectors.hubspot.read import Reader
+from connectors.hubspot.cursor import Cursor, Plan
+from connectors.hubspot.read import Hits, Reader
 from connectors.hubspot.records import epoch_ms
 
-#: Tombstones on one page.
+#: Tombstones on one page, about.
 _TOMBSTONES = 200
 
 
-@dataclass(frozen=True, slots=True)
-class Cursor:
-    """How far an object was read.
-
-    `since`: epoch ms; changes stamped before it have been read; None while the whole object
-    is being listed. `began`: epoch ms at which the pull in progress began, None between
-    pulls. `after`: how far it came: the list's next id, or the last id a search gave.
-    """
-
-    since: int | None = None
-    began: int | None = None
-    after: str = ""
-
-    def text(self) -> str:
-        """As stored by the caller."""
-        body = {"since": self.since, "began": self.began, "after": self.after}
-        return orjson.dumps(body).decode()
-
-
-def parse(text: str | None, connection: str) -> Cursor:
-    """A cursor as it was stored; a new one for None.
-
-    Raises:
-        Misconfigured: the text is none of ours.
-    """
-    if text is None:
-        return Cursor()
-    try:
-        read = orjson.loads(text)
-        return Cursor(read["since"], read["began"], read["after"])
-    except (orjson.JSONDecodeError, KeyError, TypeError) as error:
-        raise Misconfigured(
-            f"{connection}: the stored cursor {text!r} is not one of HubSpot's;"
-            " delete it to read everything again",
-            connection=connection,
-        ) from error
-
-
 def pull(
-    reader: Reader, object: str, fields: Sequence[str], start: Cursor, overlap: timedelta
+    reader: Reader, object: str, fields: Sequence[str], start: Cursor, plan: Plan
 ) -> Iterator[Page]:
     """See `connectors.base.Connector.pull`. A pull that is taken up midway is finished and then
     followed by one for what changed since it began."""
-    resumed = start.began is not None
-    steps = _list if start.since is None else _changes
-    for page, cursor in steps(reader, object, fields, start, overlap):
-        done = cursor.began is None
-        yield replace(page, cursor=cursor.text(), last=done and not resumed)
-        if done and resumed:
-            for later, after in _changes(reader, object, fields, cursor, overlap):
-                yield replace(later, cursor=after.text(), last=after.began is None)
+    cursor, pulls = start, 2 if start.began is not None else 1
+    due = 0
+    for left in reversed(range(pulls)):
+        steps = _list if cursor.since is None else _changes
+        for page, reached in steps(reader, object, fields, cursor, plan):
+            cursor = reached
+            ended = cursor.began is None and not left
+            due = _due(reader, object, fields, cursor, plan) if ended else 0
+            yield replace(page, cursor=cursor.text(), last=ended and not due)
+    while due:
+        listed = reader.page(object, fields, cursor.round.after)
+        cursor = cursor.swept(listed.after, len(listed.records))
+        due = max(0, due - len(listed.records)) if listed.after else 0
+        yield Page(tuple(listed.records), cursor.text(), not due)
+
+
+def _due(reader: Reader, object: str, fields: Sequence[str], cursor: Cursor, plan: Plan) -> int:
+    """How many records are to be read again for their associations; none while calls are few,
+    which are left to reads of changes."""
+    if reader.is_low or not words.asked_associations(object, list(fields)):
+        return 0
+    return plan.stretch(cursor)
 
 
 def _list(
-    reader: Reader, object: str, fields: Sequence[str], start: Cursor, overlap: timedelta
+    reader: Reader, object: str, fields: Sequence[str], start: Cursor, plan: Plan
 ) -> Iterator[tuple[Page, Cursor]]:
-    began, after = start.began, start.after
+    cursor, read = start, start.round.read
     while True:
-        listed = reader.page(object, fields, after)
-        began = epoch_ms(listed.at) if began is None else began
-        after = listed.after
+        listed = reader.page(object, fields, cursor.after)
+        read += len(listed.records)
+        began = epoch_ms(listed.at) if cursor.began is None else cursor.began
+        cursor = replace(
+            cursor, began=began, after=listed.after, round=replace(cursor.round, read=read)
+        )
         page = Page(tuple(listed.records), "", False)
-        if not after:
-            yield page, Cursor(since=began)
+        if not listed.after:
+            yield page, cursor.listed(read)
             return
-        yield page, Cursor(None, began, after)
+        yield page, cursor
 
 
 def _changes(
-    reader: Reader, object: str, fields: Sequence[str], start: Cursor, overlap: timedelta
+    reader: Reader, object: str, fields: Sequence[str], start: Cursor, plan: Plan
 ) -> Iterator[tuple[Page, Cursor]]:
-    assert start.since is not None
-    since = datetime.fromtimestamp(start.since / 1000, UTC) - overlap
+    cursor, expected = start, None
+    found: list[Record] = []
+    while cursor.step == "changes":
+        hits = _hits(reader, object, fields, cursor, plan.overlap)
+        expected = hits.total if expected is None and not start.after else expected
+        cursor = replace(cursor, began=cursor.began or epoch_ms(hits.at))
+        found = _read(reader, object, hits.ids, fields)
+        if hits.last:
+            break
+        cursor = replace(cursor, after=hits.ids[-1])
+        yield Page(tuple(found), "", False, expected), cursor
+    looks = cursor.step == "deletes" or plan.looks(cursor)
+    if looks:
+        assert cursor.looked is not None
+        since = _instant(cursor.looked) - plan.overlap
+        after = cursor.after if cursor.step == "deletes" else ""
+        for gone, following in reader.archived(object, since, after):
+            found += gone
+            cursor = replace(cursor, step="deletes", after=following)
+            if following and len(found) >= _TOMBSTONES:
+                yield Page(tuple(found), "", False, expected), cursor
+                found = []
+    yield Page(tuple(found), "", False, expected), cursor.done(looked=looks)
+
+
+def _hits(
+    reader: Reader, object: str, fields: Sequence[str], cursor: Cursor, overlap: timedelta
+) -> Hits:
+    """The next records that changed: as many as one call reads associations of, or one
+    search."""
+    assert cursor.since is not None
     filters = [
         {
             "propertyName": words.modified_property(object),
             "operator": "GTE",
-            "value": str(epoch_ms(since)),
+            "value": str(epoch_ms(_instant(cursor.since) - overlap)),
         }
     ]
-    began, after = start.began, start.after
-    expected: int | None = None
-    while True:
-        hits = reader.search(object, filters, after)
-        began = epoch_ms(hits.at) if began is None else began
-        expected = hits.total if expected is None and not start.after else expected
-        found = _read(reader, object, hits.ids, fields)
-        if hits.last:
-            break
-        after = hits.ids[-1]
-        yield Page(tuple(found), "", False, expected), Cursor(start.since, began, after)
-    found += reader.archived(object, since)
-    resume = Cursor(start.since, began, after)
-    while len(found) > words.SEARCH_PAGE + _TOMBSTONES:
-        page, found = found[: words.SEARCH_PAGE], found[words.SEARCH_PAGE :]
-        yield Page(tuple(page), "", False, expected), resume
-    yield Page(tuple(found), "", False, expected), Cursor(since=began)
+    wanted = words.LINKS_READ if words.asked_associations(object, list(fields)) else 1
+    hits = reader.search(object, filters, cursor.after)
+    while not hits.last and len(hits.ids) < wanted:
+        more = reader.search(object, filters, hits.ids[-1])
+        hits = replace(hits, ids=[*hits.ids, *more.ids], last=more.last)
+    return hits
+
+
+def _instant(ms: int) -> datetime:
+    return datetime.fromtimestamp(ms / 1000, UTC)
 
 
 def _read(reader: Reader, object: str, ids: Sequence[str], fields: Sequence[str]) -> list[Record]:

@@ -47,6 +47,11 @@ class Reader:
         self._links = links
         self._history = history
 
+    @property
+    def is_low(self) -> bool:
+        """Whether little is left to spend; see `connectors.budget.Budget.is_low`."""
+        return self._wire.is_low
+
     # -- list
 
     def page(self, object: str, fields: Sequence[str], after: str) -> Listed:
@@ -79,24 +84,28 @@ class Reader:
         ]
         return Listed(made, _after(reply.body), reply.at)
 
-    def archived(self, object: str, since: datetime) -> Iterator[Record]:
-        """Tombstones of what was archived at `since` or later.
+    def archived(
+        self, object: str, since: datetime, after: str
+    ) -> Iterator[tuple[list[Record], str]]:
+        """Tombstones of what was archived at `since` or later, with the next page's `after`
+        ('' after the last), a page of the recycling bin at a time.
 
-        HubSpot lists archived records by id only: every pull reads the whole recycling bin
-        (90 days), one call per 100 records in it.
+        HubSpot lists archived records by id only, so a look at the bin reads all of it
+        (90 days): one call per 100 records in it.
         """
-        after = ""
         while True:
             query = [("limit", str(words.LIST_PAGE)), ("archived", "true")]
-            query.append(("properties", words.EDITOR))
+            query.append(("properties", f"{words.EDITOR},{words.MERGED}"))
             if after:
                 query.append(("after", after))
             reply = self._wire.read("GET", self._paths.objects(object), object, query=query)
-            for raw in reply.body.get("results") or []:
-                tombstone = records.archived(object, raw)
-                if tombstone.modified_at >= since:
-                    yield tombstone
+            bin = [
+                tombstone
+                for raw in reply.body.get("results") or []
+                for tombstone in records.archived_with_merged(object, raw)
+            ]
             after = _after(reply.body)
+            yield [tombstone for tombstone in bin if tombstone.modified_at >= since], after
             if not after:
                 return
 

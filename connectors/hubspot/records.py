@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -93,6 +94,13 @@ def archived(object: str, raw: Raw) -> Record:
         modified_by=str((raw.get("properties") or {}).get(EDITOR) or ""),
         deleted=True,
     )
+
+
+def archived_with_merged(object: str, raw: Raw) -> list[Record]:
+    """The tombstones of an archived record and of those merged into it, which are in no list:
+    the merge was never seen where the survivor was archived soon after."""
+    tombstone = archived(object, raw)
+    return [tombstone, *(replace(tombstone, id=id) for id in merged_ids(raw))]
 
 
 def merged(object: str, id: str, survivor: Record) -> Record:

@@ -107,6 +107,11 @@ class Wire:
         """The access token in use; '' before the first OAuth call."""
         return self._client.configuration.access_token or ""
 
+    @property
+    def is_low(self) -> bool:
+        """Whether little is left to spend; see `connectors.budget.Budget.is_low`."""
+        return self._budget is not None and self._budget.is_low
+
     # -- calls
 
     def read(self, method: str, path: str, what: str, **rest: Any) -> Reply:

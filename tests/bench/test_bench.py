@@ -20,8 +20,6 @@ AIM = 1.05
 _BEHIND = {
     ("salesforce", "quiet poll"),
     ("salesforce", "updates"),
-    ("hubspot", "quiet poll"),
-    ("hubspot", "changes"),
     ("hubspot", "creates"),
     ("zoho", "quiet poll"),
     ("zoho", "changes"),

@@ -148,9 +148,11 @@ SETUPS: dict[str, Setup] = {
         sandbox={"token_lifetime": 7200.0},
         modules=("test_account", "test_trouble"),
     ),
-    "hubspot": Setup("hubspot"),
+    "hubspot": Setup("hubspot", options={"deletes_every": "0"}),
     "hubspot-dated": Setup(
-        "hubspot", "oauth_credentials", {"api_version": "2026-09", "history": "true"}
+        "hubspot",
+        "oauth_credentials",
+        {"api_version": "2026-09", "history": "true", "deletes_every": "0"},
     ),
     "zoho": Setup("zoho"),
 }

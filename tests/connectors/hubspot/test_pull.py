@@ -3,18 +3,23 @@
 from __future__ import annotations
 
 import json
+import random
+from collections import Counter
 from collections.abc import Callable
 from datetime import timedelta
+from itertools import islice
 from typing import Any
 
 import pytest
 
-from connectors.base import Page, Record, Write
+from connectors.base import Access, Page, Record, Write
+from connectors.budget import Budget, Heard, Terms
 from connectors.errors import Misconfigured
 from connectors.hubspot.connector import HubSpotConnector
 from tests.connectors.hubspot.conftest import OLD, START, Box
 
 FIELDS = ["lastname"]
+LINKED = ["lastname", "associations.companies"]
 
 
 def changes(
@@ -51,14 +56,36 @@ def test_a_full_pull_costs_one_call_per_hundred_records(box: Box) -> None:
     assert box.paths == ["GET /crm/v3/objects/contacts"] * 3
 
 
-def test_a_quiet_pull_costs_two_calls(box: Box) -> None:
+def test_a_quiet_pull_costs_one_call_and_one_more_when_the_bin_is_due(box: Box) -> None:
     box.sandbox.load("contacts", people(250))
     connector = box.connect()
+    _, cursor = full(connector, "contacts", LINKED)
+    look = "GET /crm/v3/objects/contacts"
+    for seconds, more in ((0, []), (899, []), (1, [look]), (60, []), (840, [look])):
+        box.sandbox.clock.advance(seconds)
+        box.server.log.calls.clear()
+        records, cursor = changes(connector, "contacts", cursor, LINKED)
+        assert records == []
+        assert box.paths == ["POST /crm/v3/objects/contacts/search", *more]
+
+
+def test_a_thousand_changes_cost_sixteen_calls(box: Box) -> None:
+    """Five searches, ten reads by id, one read of associations."""
+    [company] = box.sandbox.load("companies", [{"name": "Acme"}])
+    connector = box.connect()
     _, cursor = full(connector, "contacts")
+    box.sandbox.clock.advance(600)
+    box.sandbox.load(
+        "contacts",
+        [{"lastname": f"n{n}", "associations.companies": company} for n in range(1000)],
+    )
+    box.sandbox.clock.advance(30)
     box.server.log.calls.clear()
-    records, _ = changes(connector, "contacts", cursor)
-    assert records == []
-    assert box.paths == ["POST /crm/v3/objects/contacts/search", "GET /crm/v3/objects/contacts"]
+    pages = list(connector.pull("contacts", LINKED, cursor))
+    assert [len(page.records) for page in pages] == [1000]
+    assert pages[0].expected == 1000
+    assert {r.values["associations.companies"] for r in pages[0].records} == {company}
+    assert Counter(path.rpartition("/")[2] for path in box.paths) == {"search": 5, "read": 11}
 
 
 @pytest.mark.slow
@@ -100,7 +127,7 @@ def test_what_search_still_shows_in_its_old_state_is_read_as_it_is(box: Box) -> 
 
 def test_a_deleted_record_still_in_the_index_stays_deleted(box: Box) -> None:
     [id] = box.sandbox.load("contacts", people(1))
-    connector = box.connect()
+    connector = box.connect(deletes_every="0")
     _, cursor = full(connector, "contacts")
     box.sandbox.clock.advance(600)
     box.sandbox.edit("contacts", id, {"lastname": "first"})
@@ -116,9 +143,92 @@ def test_a_deleted_record_still_in_the_index_stays_deleted(box: Box) -> None:
     assert changes(connector, "contacts", cursor)[0] == []
 
 
+def test_between_looks_a_deleted_record_still_in_the_index_does_not_come_back(box: Box) -> None:
+    edited, lost = box.sandbox.load("contacts", people(2))
+    connector = box.connect()
+    _, cursor = full(connector, "contacts")
+    box.sandbox.clock.advance(1000)
+    box.sandbox.edit("contacts", lost, {"lastname": "first"})
+    box.sandbox.clock.advance(10)
+    box.sandbox.remove("contacts", lost)
+    records, cursor = changes(connector, "contacts", cursor)
+    assert [(record.id, record.deleted) for record in records] == [(lost, True)]
+    box.sandbox.edit("contacts", edited, {"lastname": "second"})
+    box.sandbox.clock.advance(6)
+    records, cursor = changes(connector, "contacts", cursor)
+    assert [(record.id, record.deleted) for record in records] == [(edited, False)]
+
+
+def test_deletions_come_when_the_bin_is_due(box: Box) -> None:
+    a, b = box.sandbox.load("contacts", people(2))
+    connector = box.connect(deletes_every="300")
+    _, cursor = full(connector, "contacts")
+    box.sandbox.clock.advance(100)
+    box.sandbox.remove("contacts", a)
+    records, cursor = changes(connector, "contacts", cursor)
+    assert records == []
+    box.sandbox.clock.advance(200)
+    records, cursor = changes(connector, "contacts", cursor)
+    assert [record.id for record in records] == [a]
+    box.sandbox.remove("contacts", b)  # in the very instant of that look
+    box.sandbox.clock.advance(299)
+    records, cursor = changes(connector, "contacts", cursor)
+    assert records == []
+    box.sandbox.clock.advance(1)
+    records, cursor = changes(connector, "contacts", cursor)
+    assert b in {record.id for record in records}
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_no_deletion_is_lost_between_looks(box: Box, seed: int) -> None:
+    """Deletions, merges and pulls at random, some of them cut short."""
+    dice = random.Random(seed)
+    live = box.sandbox.load("contacts", people(60))
+    connector, cursor = box.connect(deletes_every="900"), None
+    known: set[str] = set()
+    for step in range(80):
+        box.sandbox.clock.advance(dice.choice([0, 1, 20, 70, 400, 1000]))
+        deed = dice.randrange(4)
+        if deed == 0 and len(live) > 4:
+            box.sandbox.remove("contacts", live.pop(dice.randrange(len(live))))
+        elif deed == 1 and len(live) > 4:
+            loser = live.pop()
+            live[0] = box.sandbox.merge("contacts", live[0], loser)
+        else:
+            pages = connector.pull("contacts", FIELDS, cursor)
+            for page in islice(pages, dice.choice([1, 9])) if step < 78 else pages:
+                known |= {record.id for record in page.records if not record.deleted}
+                known -= {record.id for record in page.records if record.deleted}
+                cursor = page.cursor
+    for _ in range(2):
+        box.sandbox.clock.advance(900)
+        records, cursor = changes(connector, "contacts", cursor)
+        known |= {record.id for record in records if not record.deleted}
+        known -= {record.id for record in records if record.deleted}
+    assert known == set(live)
+
+
+def test_a_look_that_was_cut_short_is_taken_up(box: Box) -> None:
+    ids = box.sandbox.load("contacts", people(1100))
+    connector = box.connect()
+    _, cursor = full(connector, "contacts")
+    box.sandbox.clock.advance(1000)
+    for id in ids:
+        box.sandbox.remove("contacts", id)
+    seen: set[str] = set()
+    for _ in range(20):
+        page = next(connector.pull("contacts", FIELDS, cursor))
+        cursor = page.cursor
+        seen |= {record.id for record in page.records}
+        box.sandbox.clock.advance(60)
+        if page.last:
+            break
+    assert seen == set(ids)
+
+
 def test_many_deletions_come_by_pages(box: Box) -> None:
     ids = box.sandbox.load("contacts", people(900))
-    connector = box.connect()
+    connector = box.connect(deletes_every="0")
     _, cursor = full(connector, "contacts")
     box.sandbox.clock.advance(600)
     for id in ids[:850]:
@@ -150,22 +260,111 @@ def test_merges_come_with_their_survivor(make_box: Callable[..., Box], keep: boo
     assert losers == dict.fromkeys({a, b, c, first} - {second}, second)
 
 
-def test_association_changes_alone_come_in_full_pulls_only(box: Box) -> None:
-    """HubSpot bumps no stamp for them; documented at the connector."""
+def test_association_changes_alone_come_within_their_time(box: Box) -> None:
+    """HubSpot bumps no stamp for them: everything is read once more."""
     [company] = box.sandbox.load("companies", [{"name": "Acme"}])
     [deal] = box.sandbox.load(
         "deals", [{"dealname": "d", "dealstage": "closedwon", "modified_at": OLD}]
     )
-    connector, fields = box.connect(), ["dealname", "associations.companies"]
+    fields = ["dealname", "associations.companies"]
+    connector, never = box.connect(), box.connect(associations_every="0")
     [before], cursor = full(connector, "deals", fields)
+    assert before.values["associations.companies"] is None
     box.sandbox.clock.advance(600)
     box.sandbox.edit("deals", deal, {"associations.companies": company})
     box.sandbox.clock.advance(60)
-    assert changes(connector, "deals", cursor, fields)[0] == []
-    [after], _ = full(connector, "deals", fields)
-    assert before.values["associations.companies"] is None
-    assert after.values["associations.companies"] == company
+    records, cursor = changes(connector, "deals", cursor, fields)
+    assert records == []
+    [record] = full(connector, "deals", fields)[0]
+    assert record.values["associations.companies"] == company
+    box.sandbox.clock.advance(21_600)
+    assert changes(never, "deals", cursor, fields)[0] == []
+    assert changes(connector, "deals", cursor, ["dealname"])[0] == []
+    [after], cursor = changes(connector, "deals", cursor, fields)
+    assert after.values == {"dealname": "d", "associations.companies": company}
     assert after.version == before.version
+    assert changes(connector, "deals", cursor, fields)[0] == []
+
+
+def test_a_round_of_associations_is_spread_over_its_time(box: Box) -> None:
+    ids = set(box.sandbox.load("contacts", people(4_050)))
+    connector = box.connect(associations_every="4000")
+    _, cursor = full(connector, "contacts", LINKED)
+    rounds: list[list[int]] = []
+    for _ in range(2):
+        box.server.log.calls.clear()
+        found: list[str] = []
+        lengths = []
+        for _ in range(8):
+            box.sandbox.clock.advance(500)
+            records, cursor = changes(connector, "contacts", cursor, LINKED)
+            lengths.append(len(records))
+            found += [record.id for record in records]
+        assert sorted(found) == sorted(ids), "each once"
+        assert sum(path.startswith("GET") for path in box.paths) == 41 + 4  # and the empty bin
+        rounds.append(lengths)
+    assert rounds[0] == rounds[1]
+    assert rounds[0][0] == 0, "a pull reads a thousand or none"
+    assert max(rounds[0]) < 1_600
+
+
+def test_a_round_of_associations_that_was_cut_short_is_taken_up(box: Box) -> None:
+    [company] = box.sandbox.load("companies", [{"name": "Acme"}])
+    ids = box.sandbox.load("contacts", people(450))
+    connector = box.connect(deletes_every="100000")
+    _, cursor = full(connector, "contacts", LINKED)
+    for id in ids:
+        box.sandbox.edit("contacts", id, {"associations.companies": company})
+    box.sandbox.clock.advance(21_600)
+    seen: list[str] = []
+    for _ in range(4):
+        # The second page: the first one is that of the changes.
+        page = list(islice(connector.pull("contacts", LINKED, cursor), 2))[-1]
+        cursor = page.cursor
+        seen += [r.id for r in page.records if r.values["associations.companies"] == company]
+        box.sandbox.clock.advance(60)
+    records, cursor = changes(connector, "contacts", cursor, LINKED)
+    assert seen + [record.id for record in records] == ids
+    box.sandbox.clock.advance(60)
+    assert changes(connector, "contacts", cursor, LINKED)[0] == []
+
+
+def test_while_calls_are_few_no_round_is_read(box: Box) -> None:
+    box.sandbox.load("contacts", people(150))
+    budget = Budget("hs", Terms(per_day=100), clock=box.sandbox.clock.now)
+    access = Access("hs", box.server.url, box.sandbox.credentials(), sandbox=True, budget=budget)
+    connector = HubSpotConnector(access)
+    try:
+        _, cursor = full(connector, "contacts", LINKED)
+        box.sandbox.clock.advance(21_600)
+        budget.take(92)
+        assert changes(connector, "contacts", cursor, LINKED)[0] == []
+        budget.load({}, Heard())
+        box.sandbox.clock.advance(200_000)
+        assert len(changes(connector, "contacts", cursor, LINKED)[0]) == 150
+    finally:
+        connector.close()
+
+
+@pytest.mark.parametrize("name", ["overlap", "deletes_every", "associations_every"])
+@pytest.mark.parametrize("text", ["soon", "-1", "nan", "inf", "1e300"])
+def test_an_option_in_seconds_is_a_number(box: Box, name: str, text: str) -> None:
+    with pytest.raises(Misconfigured, match=name):
+        box.connect(**{name: text})
+
+
+def test_a_cursor_of_an_earlier_build_is_good(box: Box) -> None:
+    a, b = box.sandbox.load("contacts", people(2))
+    connector = box.connect()
+    full(connector, "contacts", LINKED)
+    since = int(START.timestamp()) * 1000
+    box.sandbox.clock.advance(1000)
+    box.sandbox.remove("contacts", a)
+    box.sandbox.edit("contacts", b, {"lastname": "new"})
+    box.sandbox.clock.advance(30)
+    old = json.dumps({"since": since, "began": None, "after": ""})
+    records, _ = changes(connector, "contacts", old, LINKED)
+    assert {(record.id, record.deleted) for record in records} == {(a, True), (b, False)}
 
 
 @pytest.mark.parametrize("numbers", [False, True])

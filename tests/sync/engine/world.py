@@ -89,6 +89,7 @@ class World:
                         "url": server.url,
                         "sandbox": True,
                         "auth": server.vendor.credentials(),
+                        "options": {"deletes_every": "0"},
                     }
                     for name, server in self.servers.items()
                 },
