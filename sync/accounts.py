@@ -12,19 +12,21 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Engine
 
 from connectors import connect
-from connectors.base import Account, Connector
+from connectors.base import Account, Connector, ObjectInfo
 from connectors.budget import Budget
 from connectors.errors import ConnectorError
 from connectors.transport import redact
 from mapping.check import Finding, Severity, check
 from mapping.document import Document, DocumentError, catalog
 from mapping.schema import OBJECTS
+from sync.engine import release
 from sync.engine.keys import known_parts
 from sync.kpis import BY_ID
 from sync.kpis import Target as KpiTarget
 from sync.settings import SYNCED, Settings, SettingsError, access, budget
 from sync.store import books, queues, spend, tables
 from sync.store.database import Session
+from sync.store.database import session as open_session
 from sync.store.tokens import StoreKeeper
 
 #: How the advice begins that `provision` makes good.
@@ -39,6 +41,7 @@ class Checked:
         account: whose account it is; None when it did not answer.
         documents: the mapping of each object it takes part in.
         provisioned: object -> external-id field, where that is in place.
+        described: object -> its fields as the account shows them.
         added: native ``Object.field`` names that `provision` has added.
         budget: what the hub may spend there, and has spent.
         advice: what works, and could be better.
@@ -51,6 +54,7 @@ class Checked:
     budget: Budget | None = None
     documents: dict[str, Document] = field(default_factory=dict)
     provisioned: dict[str, str] = field(default_factory=dict)
+    described: dict[str, ObjectInfo] = field(default_factory=dict)
     added: list[str] = field(default_factory=list)
     advice: list[str] = field(default_factory=list)
     problems: list[str] = field(default_factory=list)
@@ -116,8 +120,21 @@ def check_all(settings: Settings, base: Path, engine: Engine) -> list[Checked]:
         checked.budget = opened.budget
         with opened as connector:
             _check(connector, checked)
+        _keep_metadata(engine, checked)
         found.append(checked)
     return found
+
+
+def _keep_metadata(engine: Engine, checked: Checked) -> None:
+    """Remember what the vendor described; problems that may end with it are released."""
+    if not checked.described:
+        return
+    now = datetime.now(UTC)
+    with open_session(engine) as session:
+        for object, info in checked.described.items():
+            rows = release.described(session, checked.connection, object, info, 0, now)
+            release.let_go(session, object, rows, release.METADATA, 0, now)
+        session.commit()
 
 
 def _check(connector: Connector, checked: Checked) -> None:
@@ -133,6 +150,7 @@ def _check(connector: Connector, checked: Checked) -> None:
         except ConnectorError as error:
             checked.problems.append(f"{document.native}: {_told(error)}")
             continue
+        checked.described[object] = info
         external = info.fields.get(document.external_id)
         if external is not None and external.unique:
             checked.provisioned[object] = document.external_id

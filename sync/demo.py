@@ -46,7 +46,7 @@ from sync.kpis import record
 from sync.kpis.show import table as kpi_table
 from sync.quality import Quality, measure
 from sync.settings import SYNCED, Settings, SettingsError, load
-from sync.store import books, tables
+from sync.store import books, problems, tables
 from sync.store.database import migrate, open_engine, session
 
 #: Seconds the sandboxes' clock is moved before a run: more than HubSpot's index lags.
@@ -210,7 +210,7 @@ class Demo:
         with session(self._engine) as opened:
             found = Counter(
                 (row["connection"], row["object"], row["cause"], row["advice"])
-                for row in books.problems(opened)
+                for row in problems.load(opened)
             )
         for (connection, object, cause, advice), number in sorted(found.items()):
             self._say(f"  {connection}: {number} {OBJECTS[object].plural}, {cause}. {advice}")

@@ -10,7 +10,8 @@ from rich.table import Table
 
 from sync.commands.exits import no_such
 from sync.commands.hub import of, print_json
-from sync.store import books, queues, replicas
+from sync.store import problems as store
+from sync.store import queues
 from sync.store.database import Session
 
 group = typer.Typer(invoke_without_command=True, rich_markup_mode="markdown")
@@ -33,13 +34,14 @@ def problems(
 ) -> None:
     """List records that were set aside and writes that failed, with what to do about each.
 
-    A problem closes by itself when its record is read or written without trouble.
+    A problem is tried again by itself when its record, the record in its way, the mapping or
+    the vendor's fields and options change, and closes when that goes well.
     """
     if context.invoked_subcommand is not None:
         return
     hub = of(context)
     with hub.looking() as session:
-        found = books.problems(session, "ignored" if ignored else "open")
+        found = store.load(session, *(("ignored",) if ignored else store.UNSOLVED))
     if as_json:
         print_json({"problems": found})
         return
@@ -65,28 +67,25 @@ def problems(
 def retry(context: typer.Context, ids: Ids) -> None:
     """Try these again in the next run.
 
-    A failed write is planned again. For a record that could not be read, its connection's
-    records of that object are read again in full.
+    A failed write is planned again; a record that could not be read is read again.
     """
     hub = of(context)
     with hub.session() as session:
         for row in _chosen(session, ids):
-            if row["stage"] == "write" and row["entity"]:
+            if row["entity"]:
                 queues.touch(session, row["object"], [row["entity"]])
-            else:
-                replicas.forget_cursor(session, row["connection"], row["object"])
-        books.set_problem_status(session, ids, "retried")
+        store.set_status(session, ids, "retried")
         session.commit()
     hub.show(f"{len(ids)} will be tried again in the next run: `concord sync`.")
 
 
 @group.command()
 def ignore(context: typer.Context, ids: Ids) -> None:
-    """Do not report these again, even when they are met again."""
+    """Do not report these again while what failed is the same."""
     hub = of(context)
     with hub.session() as session:
         _chosen(session, ids)
-        books.set_problem_status(session, ids, "ignored")
+        store.set_status(session, ids, "ignored")
         session.commit()
     hub.show(f"{len(ids)} will not be reported again; `concord problems --ignored` lists them.")
 
@@ -97,11 +96,7 @@ def _chosen(session: Session, ids: list[int]) -> list[dict[str, Any]]:
     Raises:
         sync.settings.SettingsError: one does not exist.
     """
-    known = {
-        row["id"]: row
-        for status in ("open", "ignored", "retried")
-        for row in books.problems(session, status)
-    }
+    known = {row["id"]: row for row in store.load(session, *store.UNSOLVED, "ignored")}
     for id in ids:
         if id not in known:
             raise no_such("problem", id, "`concord problems` lists them")
@@ -110,4 +105,5 @@ def _chosen(session: Session, ids: list[int]) -> list[dict[str, Any]]:
 
 def _words(row: dict[str, Any]) -> str:
     said = f"\nThe vendor says: {row['words']}" if row["words"] else ""
-    return escape(f"{row['message']}{said}\n{row['advice']}".strip())
+    again = "" if row["status"] in ("open", "ignored") else "\nIt is tried again in the next run."
+    return escape(f"{row['message']}{said}\n{row['advice']}".strip() + again)

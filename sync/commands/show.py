@@ -49,6 +49,13 @@ def report(show: Callable[..., None], report: Report, *, listed: bool = True) ->
         show(f"[red]{connection}[/]: {escape(error)}")
     if report.problems:
         show(f"{report.problems:,} problems: `concord problems` lists them.")
+    for why, number in report.released.items():
+        show(f"{number:,} problems were released, {why}: tried again in this run.")
+    if report.withheld:
+        show(
+            f"{report.withheld:,} writes were withheld: somebody changed the records after they "
+            "were read. The next run decides with what they hold now."
+        )
     if report.conflicts:
         show(f"{report.conflicts:,} conflicts: `concord conflicts` shows how they were decided.")
     if report.held:

@@ -48,7 +48,8 @@ def absorb(
         and (name not in old.seen or not same(field.kind, seen[name], old.seen[name]))
     ]
     renditions, base = dict(old.renditions), dict(old.base or {})
-    if old.expected is not None and _is_ours(old, record, own_user):
+    if is_ours(old, record, own_user):
+        assert old.expected is not None
         told = old.expected["fields"]
         for field in _covered(differing, told, schema):
             renditions[field.name] = [base.get(field.name), seen[field.name]]
@@ -74,8 +75,10 @@ def absorb(
     return None if fresh == old else fresh
 
 
-def _is_ours(old: Replica, record: Record, own_user: str) -> bool:
-    assert old.expected is not None
+def is_ours(old: Replica, record: Record, own_user: str) -> bool:
+    """Whether what is read now can be what our own last write made of the record."""
+    if old.expected is None:
+        return False
     version = old.expected["version"]
     return bool(version and version == record.version) or bool(
         own_user and record.modified_by == own_user

@@ -11,7 +11,7 @@ from dataclasses import replace
 
 from mapping.schema import OBJECTS, Fields
 from mapping.stages import load_stages
-from sync.engine import identity, references
+from sync.engine import identity, references, release
 from sync.engine.gone import bury
 from sync.engine.merge import merge
 from sync.engine.placing import place
@@ -228,13 +228,10 @@ def _plan(
             buried=frozenset({c for e, c in tombstones if e == id} | absent | closed),
             archive=id in doomed,
         )
-    failed = books.failed_before(session, object, planned)
-    writes = [
-        wanted
-        for p in planned.values()
-        for write in p.writes
-        if (wanted := _without_failed(write, failed)) is not None
-    ]
+    every = [write for p in planned.values() for write in p.writes]
+    here = {target.connection for target in targets} - wiring.unread.get(object, frozenset())
+    failed = release.settle(wiring, object, outcomes, every, here)
+    writes = [w for write in every if (w := _without_failed(write, failed)) is not None]
     queues.replace_outbox(session, object, outcomes, writes, wiring.run)
     return [
         queues.Pending(m.connection, m.target_object, f"entity:{m.entity}", object, id)

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from sync.engine import identity, referrers
 from sync.engine.wiring import Wiring
 from sync.model import Place, Replica
-from sync.store import books, queues, replicas
+from sync.store import books, problems, queues, replicas
 from sync.store.database import Session
 
 
@@ -25,9 +25,7 @@ def bury(wiring: Wiring, object: str, gone: Sequence[Replica]) -> set[str]:
         replica.waiting = False
         place, entity = replica.place, links.get(replica.place)
         for stage in ("read", "write"):
-            books.solve_problems(
-                session, place.connection, object, stage=stage, records=[place.record]
-            )
+            problems.solve(session, place.connection, object, stage=stage, records=[place.record])
         if replica.merged_into:
             identity.follow(session, object, place, Place(place.connection, replica.merged_into))
         if entity is None:

@@ -16,7 +16,7 @@ from mapping.schema import OBJECTS
 from sync.engine import references, referrers
 from sync.engine.match import Asked, Candidate
 from sync.model import Place, Replica, entity_id
-from sync.store import books, decisions, entities, queues, replicas, tables
+from sync.store import books, decisions, entities, problems, queues, replicas, tables
 from sync.store.database import Session
 from sync.store.decisions import Review, Verdict
 
@@ -302,10 +302,8 @@ def _inherit(session: Session, object: str, old: str, new: str) -> None:
     queues.replace_outbox(session, object, [old, new], [], 0)
     for id, _, _ in books.waiting_conflicts(session, object, [old]).get(old, {}).values():
         books.set_conflict(session, id, "settled")
-    problems = [
-        p["id"] for p in books.problems(session) if (p["object"], p["entity"]) == (object, old)
-    ]
-    books.set_problem_status(session, problems, "solved")
+    left = [row.id for row in problems.of_entities(session, object, [old])]
+    problems.set_status(session, left, "solved")
 
 
 def _found(session: Session, object: str, replica: Replica, entity: str, at: datetime) -> None:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 
 from mapping.schema import OBJECTS
-from sync.engine import identity, references
+from sync.engine import identity, references, release
 from sync.engine.keys import keys_of, surname_of
 from sync.engine.match import EXTERNAL, Candidate, Near, Placed, Rule, match
 from sync.engine.wiring import Wiring
@@ -160,6 +160,7 @@ def _announce(wiring: Wiring, object: str, links: Sequence[replicas.Link]) -> No
             for link in links
         ],
     )
+    release.by_links(wiring, object, [(link.place, link.entity) for link in links])
     for connection in {link.place.connection for link in links}:
         here = [link for link in links if link.place.connection == connection]
         replicas.lift_tombstones(session, object, connection, [link.entity for link in here])

@@ -15,10 +15,12 @@ from dataclasses import dataclass
 from connectors.base import Page, Record
 from connectors.errors import Bug, ConnectorError
 from mapping.schema import OBJECTS
-from sync.engine.absorb import absorb
+from sync.engine import release
+from sync.engine.absorb import absorb, is_ours
 from sync.engine.wiring import Connected, Wiring
-from sync.model import NEVER, Place, Replica
-from sync.store import books, replicas
+from sync.model import NEVER, Place, Replica, fingerprint
+from sync.store import problems, replicas
+from sync.store.problems import Problem
 from sync.store.types import canonical
 
 #: A complete listing that lacks more than this share of the known records (and more than
@@ -43,6 +45,9 @@ def pull(wiring: Wiring, object: str, *, full: bool) -> None:
     since: dict[str, str | None] = {}
     yielding = set[str]()
     for connected in sources:
+        if object != "user":
+            release.by_mapping(wiring, connected, object)
+            release.by_metadata(wiring, connected, object)
         if full and not wiring.yields(connected):
             replicas.forget_cursor(wiring.session, connected.name, object)
         cursor = replicas.cursor(wiring.session, connected.name, object)
@@ -54,6 +59,9 @@ def pull(wiring: Wiring, object: str, *, full: bool) -> None:
     wiring.session.commit()
     reading = [connected for connected in sources if connected.name not in yielding]
     finished = _store_pages(wiring, object, reading, since, listed)
+    for connected in reading:
+        if connected.name in finished - listed.keys():
+            _read_again(wiring, connected, object)
     taking_part = {connected.name for connected in wiring.with_object(object)}
     wiring.unread[object] = frozenset(taking_part - finished)
     for connected in sources:
@@ -161,14 +169,30 @@ def _pages(connected: Connected, object: str, since: str | None) -> Iterator[Pag
 
 def _store_page(wiring: Wiring, connected: Connected, object: str, page: Page, began: int) -> None:
     """Translate, compare, store and move the cursor, in one transaction."""
-    session, now = wiring.session, wiring.clock()
-    records = {record.id: record for record in page.records}
+    session = wiring.session
+    take(wiring, connected, object, page.records, began)
+    if object != "user":
+        replicas.move_cursor(session, connected.name, object, page.cursor, wiring.clock(), began)
+    session.commit()
+    tally = wiring.report.tally(connected.name, object)
+    wiring.progress.step("look", object, connected.name, tally.pulled, page.expected)
+
+
+def take(
+    wiring: Wiring, connected: Connected, object: str, read: Sequence[Record], began: int = 0
+) -> None:
+    """Translate what was read, compare and store it; the caller commits."""
+    session = wiring.session
+    records = {record.id: record for record in read}
     known = replicas.load(session, object, [Place(connected.name, id) for id in records])
     tally = wiring.report.tally(connected.name, object)
     changed: list[Replica] = []
-    problems: list[books.Problem] = []
+    found: list[Problem] = []
+    by_people = set[str]()
     for record in records.values():
         old = known.get(Place(connected.name, record.id))
+        if old is not None and _is_anothers(old, record, connected.account.user_id):
+            by_people.add(record.id)
         if record.deleted:
             if old is not None and not old.deleted:
                 old.deleted, old.waiting, old.merged_into = True, True, record.merged_into
@@ -176,7 +200,7 @@ def _store_page(wiring: Wiring, connected: Connected, object: str, page: Page, b
                 tally.pulled += 1
             continue
         tally.pulled += 1
-        fresh = _translate(wiring, connected, object, record, old, problems)
+        fresh = _translate(wiring, connected, object, record, old, found)
         if fresh is not None:
             changed.append(fresh)
     replicas.save(session, object, changed, wiring.run if began else 0)
@@ -184,11 +208,32 @@ def _store_page(wiring: Wiring, connected: Connected, object: str, page: Page, b
         untouched = records.keys() - {replica.place.record for replica in changed}
         places = [Place(connected.name, id) for id in sorted(untouched)]
         replicas.mark_listed(session, object, places, wiring.run)
-    _book_problems(wiring, connected, object, list(records), problems)
-    if object != "user":
-        replicas.move_cursor(session, connected.name, object, page.cursor, now, began)
-    session.commit()
-    wiring.progress.step("look", object, connected.name, tally.pulled, page.expected)
+    release.by_records(wiring, connected, object, by_people)
+    _book_problems(wiring, connected, object, list(records), found)
+
+
+def _is_anothers(old: Replica, record: Record, own_user: str) -> bool:
+    """Whether somebody but the hub changed, deleted or brought back the record."""
+    if record.deleted or old.deleted:
+        return record.deleted != old.deleted
+    return record.version != old.version and not (
+        is_ours(old, record, own_user) or (own_user and record.modified_by == own_user)
+    )
+
+
+def _read_again(wiring: Wiring, connected: Connected, object: str) -> None:
+    """Records that could not be read are read one by one when that may go better now."""
+    wanted = problems.to_read_again(wiring.session, connected.name, object)
+    if not wanted:
+        return
+    translator = connected.translators[object]
+    try:
+        found = connected.connector.fetch(translator.native, wanted, translator.native_fields)
+    except ConnectorError as error:
+        wiring.give_up(connected.name, error)
+        return
+    take(wiring, connected, object, found)
+    wiring.session.commit()
 
 
 def _translate(
@@ -197,12 +242,12 @@ def _translate(
     object: str,
     record: Record,
     old: Replica | None,
-    problems: list[books.Problem],
+    found: list[Problem],
 ) -> Replica | None:
     translator = connected.translators[object]
     fields, faults = translator.to_fields(record)
-    problems += [
-        books.Problem(
+    found += [
+        Problem(
             connection=connected.name,
             object=object,
             record=record.id,
@@ -213,6 +258,7 @@ def _translate(
             message=f"{fault.native}: {fault.reason}",
             words=fault.value_shown,
             advice=fault.advice,
+            fingerprint=fingerprint(repr(record.values.get(fault.native))),
         )
         for fault in faults
     ]
@@ -234,13 +280,13 @@ def _book_problems(
     connected: Connected,
     object: str,
     records: Sequence[str],
-    problems: Sequence[books.Problem],
+    found: Sequence[Problem],
 ) -> None:
     session = wiring.session
-    if records and books.has_open_problems(session, connected.name, object, "read"):
-        books.solve_problems(session, connected.name, object, stage="read", records=records)
-    books.report_problems(session, problems, wiring.run, wiring.clock())
-    wiring.report.tally(connected.name, object).problems += len(problems)
+    if records and problems.exist(session, connected.name, object, "read"):
+        problems.solve(session, connected.name, object, stage="read", records=records)
+    problems.report(session, found, wiring.run, wiring.clock())
+    wiring.report.tally(connected.name, object).problems += len(found)
 
 
 def _find_vanished(wiring: Wiring, connected: Connected, object: str, began: int) -> None:

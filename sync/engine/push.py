@@ -15,6 +15,7 @@ from connectors.base import Write, WriteResult
 from connectors.errors import (
     Bug,
     ConnectorError,
+    Duplicate,
     Gone,
     Locked,
     Stale,
@@ -26,8 +27,9 @@ from mapping.schema import OBJECTS, Fields, FieldValue
 from sync.engine import references
 from sync.engine.wiring import Connected, Wiring
 from sync.model import NEVER, Place, PlannedWrite, Replica, fingerprint
-from sync.store import books, queues, replicas
+from sync.store import books, problems, queues, replicas
 from sync.store.database import chunks
+from sync.store.problems import Problem
 from sync.store.queues import Queued
 
 #: More writes of one kind than this are handed over by the bulk job, where there is one. A
@@ -137,7 +139,7 @@ def _prepare(wiring: Wiring, connected: Connected, object: str, items: Sequence[
     known = references.to_records(session, schema, connected.name, bodies)
     batch = _Batch(connected, [], [], {})
     dropped: list[int] = []
-    problems: list[books.Problem] = []
+    met: list[Problem] = []
     pending: list[queues.Pending] = []
     for queued in items:
         write = queued.write
@@ -154,7 +156,7 @@ def _prepare(wiring: Wiring, connected: Connected, object: str, items: Sequence[
                 if not _is_pointless(write.fields[name], value, before.get(name))
             }
         native, faults = translator.to_native(fields, write.kind == "create")
-        problems += [_fault(write, fault.field, fault.reason, fault.advice) for fault in faults]
+        met += [_fault(write, fault.field, fault.reason, fault.advice) for fault in faults]
         failed = {fault.field for fault in faults}
         sent = {name: value for name, value in fields.items() if name not in failed}
         if write.kind == "update" and not sent:
@@ -179,7 +181,7 @@ def _prepare(wiring: Wiring, connected: Connected, object: str, items: Sequence[
     queues.remove(session, dropped)
     queues.set_status(session, [q.id for q in batch.items], "sending")
     queues.save_pending(session, pending)
-    _report(wiring, connected.name, object, problems)
+    _report(wiring, connected.name, object, met)
     session.commit()
     return batch
 
@@ -189,8 +191,8 @@ def _is_pointless(wanted: FieldValue, known: FieldValue, held: FieldValue) -> bo
     return isinstance(wanted, list) and isinstance(known, list) and known == held
 
 
-def _fault(write: PlannedWrite, field: str, reason: str, advice: str) -> books.Problem:
-    return books.Problem(
+def _fault(write: PlannedWrite, field: str, reason: str, advice: str) -> Problem:
+    return Problem(
         connection=write.connection,
         object=write.object,
         record=write.record,
@@ -204,11 +206,9 @@ def _fault(write: PlannedWrite, field: str, reason: str, advice: str) -> books.P
     )
 
 
-def _report(
-    wiring: Wiring, connection: str, object: str, problems: Sequence[books.Problem]
-) -> None:
-    books.report_problems(wiring.session, problems, wiring.run, wiring.clock())
-    wiring.report.tally(connection, object).problems += len(problems)
+def _report(wiring: Wiring, connection: str, object: str, met: Sequence[Problem]) -> None:
+    problems.report(wiring.session, met, wiring.run, wiring.clock())
+    wiring.report.tally(connection, object).problems += len(met)
 
 
 def _store(wiring: Wiring, object: str, batch: _Batch, results: Sequence[WriteResult]) -> None:
@@ -219,7 +219,7 @@ def _store(wiring: Wiring, object: str, batch: _Batch, results: Sequence[WriteRe
     known = replicas.load(session, object, places)
     done, again = list[int](), list[int]()
     journal: list[books.Entry] = []
-    problems: list[books.Problem] = []
+    met: list[Problem] = []
     saved: list[Replica] = []
     links: list[replicas.Link] = []
     keys: dict[Place, dict[str, list[str]]] = {}
@@ -228,7 +228,7 @@ def _store(wiring: Wiring, object: str, batch: _Batch, results: Sequence[WriteRe
             key=str(queued.id), error=Bug(f"{connected.name}: no result for a write")
         )
         if result.error is not None:
-            if _failed(wiring, connected, queued, result.error, problems, journal):
+            if _failed(wiring, connected, queued, result.error, met, journal):
                 again.append(queued.id)
             else:
                 done.append(queued.id)
@@ -237,7 +237,7 @@ def _store(wiring: Wiring, object: str, batch: _Batch, results: Sequence[WriteRe
         sent = {
             name: value
             for name, value in batch.sent[queued.id].items()
-            if name not in _unwritten(connected, object, queued, result, problems)
+            if name not in _unwritten(connected, object, queued, result, met)
         }
         saved.append(_written(wiring, connected, object, queued, result, sent, known))
         if queued.write.kind == "create":
@@ -255,10 +255,10 @@ def _store(wiring: Wiring, object: str, batch: _Batch, results: Sequence[WriteRe
         [f"record:{link.place.record}" for link in links]
         + [f"entity:{link.entity}" for link in links],
     )
-    if saved and books.has_open_problems(session, connected.name, object, "write"):
+    if saved and problems.exist(session, connected.name, object, "write"):
         fine = [q.write.entity for q in batch.items if q.id in done]
-        failed = {p.entity for p in problems} | _with_faults(batch)
-        books.solve_problems(
+        failed = {p.entity for p in met} | _with_faults(batch)
+        problems.solve(
             session,
             connected.name,
             object,
@@ -268,7 +268,7 @@ def _store(wiring: Wiring, object: str, batch: _Batch, results: Sequence[WriteRe
     queues.remove(session, done)
     queues.set_status(session, again, "pending")
     books.write_journal(session, wiring.run, wiring.clock(), journal)
-    _report(wiring, connected.name, object, problems)
+    _report(wiring, connected.name, object, met)
     session.commit()
 
 
@@ -282,7 +282,7 @@ def _failed(
     connected: Connected,
     queued: Queued,
     error: ConnectorError,
-    problems: list[books.Problem],
+    met: list[Problem],
     journal: list[books.Entry],
 ) -> bool:
     """Book a write that was not done; whether it stays in the outbox."""
@@ -298,8 +298,8 @@ def _failed(
         queues.touch(wiring.session, write.object, [write.entity])
         return False
     told = describe_error(error)
-    problems.append(
-        books.Problem(
+    met.append(
+        Problem(
             connection=connected.name,
             object=write.object,
             record=write.record,
@@ -311,6 +311,7 @@ def _failed(
             words=told["words"],
             advice=told["advice"],
             fingerprint=write.fingerprint,
+            blocker=error.of if isinstance(error, Duplicate) else "",
         )
     )
     detail = {"kind": write.kind, "fields": write.fields, "before": write.before, **told}
@@ -327,7 +328,7 @@ def _unwritten(
     object: str,
     queued: Queued,
     result: WriteResult,
-    problems: list[books.Problem],
+    met: list[Problem],
 ) -> set[str]:
     """Fields of a written record that were not written, each booked as a problem."""
     translator = connected.translators[object]
@@ -336,8 +337,8 @@ def _unwritten(
         for name in translator.fields_of(native):
             failed.add(name)
             told = describe_error(error)
-            problems.append(
-                books.Problem(
+            met.append(
+                Problem(
                     connection=connected.name,
                     object=object,
                     record=result.id,

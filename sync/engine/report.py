@@ -59,6 +59,10 @@ class Report:
     """Connections that could not be worked on, and why."""
     held: str = ""
     """Why nothing was written, if the run is held."""
+    released: dict[str, int] = field(default_factory=dict)
+    """Problems that were tried again by themselves: why -> how many."""
+    withheld: int = 0
+    """Writes not made because somebody changed the record after it was read."""
     planned: list[dict[str, Any]] = field(default_factory=list)
     """The writes a dry run would have made."""
     refused: list[dict[str, Any]] = field(default_factory=list)
@@ -107,6 +111,10 @@ class Report:
         }
         if self.held:
             body["held"] = self.held
+        if self.released:
+            body["released"] = self.released
+        if self.withheld:
+            body["withheld"] = self.withheld
         if self.planned:
             body["planned"] = self.planned
         if self.refused:

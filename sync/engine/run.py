@@ -14,6 +14,7 @@ from sqlalchemy.engine import Engine
 
 from connectors.errors import ConnectorError, QuotaExhausted
 from mapping.schema import OBJECTS
+from sync.engine import release
 from sync.engine.decide import decide
 from sync.engine.pull import pull
 from sync.engine.push import push
@@ -170,6 +171,7 @@ def _do(wiring: Wiring, objects: Sequence[str]) -> None:
             return
         with wiring.counting(object):
             push(wiring, object)
+            release.note_metadata(wiring, object)
         _renew(wiring)
 
 

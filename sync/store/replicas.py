@@ -140,6 +140,12 @@ def links_of_entities(
     return found
 
 
+def entities_in(session: Session, connection: str, object: str) -> list[str]:
+    """Entities that have a record in a connection."""
+    query = sa.select(_L.entity).where(_L.connection == connection, _L.object == object)
+    return [row[0] for row in session.rows(query.distinct())]
+
+
 @dataclass(frozen=True, slots=True)
 class Link:
     """record ↔ entity, with the rule that made it."""

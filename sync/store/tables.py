@@ -185,6 +185,7 @@ tombstone = Table(
     Column("entity", Text, primary_key=True),
     Column("record", Text, nullable=False),
     Column("run", _Id, nullable=False),
+    Column("ours", Boolean, nullable=False, default=False),
 )  # fmt: skip
 
 outbox = Table(
@@ -243,6 +244,7 @@ problem = Table(
     Column("words", Text, nullable=False),
     Column("advice", Text, nullable=False),
     Column("fingerprint", Text, nullable=False, default=""),
+    Column("blocker", Text, nullable=False, default=""),
     Column("status", Text, nullable=False),
     Column("first_run", _Id, nullable=False),
     Column("last_run", _Id, nullable=False),
@@ -277,6 +279,26 @@ mapping_version = Table(
     Column("body", Body, nullable=False),
     Column("first_run", _Id, nullable=False),
     Column("current", Boolean, nullable=False),
+)  # fmt: skip
+
+metadata_version = Table(
+    "metadata_version", metadata,
+    Column("connection", Text, primary_key=True),
+    Column("object", Text, primary_key=True),
+    Column("digest", Text, nullable=False),
+    Column("checked_at", Instant, nullable=False),
+)  # fmt: skip
+
+#: A listing that lacked too many known records to be believed: ``open`` until it has them
+#: again, or ``approved`` by a person.
+doubt = Table(
+    "doubt", metadata,
+    Column("connection", Text, primary_key=True),
+    Column("object", Text, primary_key=True),
+    Column("run", _Id, nullable=False),
+    Column("missing", _Id, nullable=False),
+    Column("total", _Id, nullable=False),
+    Column("status", Text, nullable=False),
 )  # fmt: skip
 
 token = Table(

@@ -20,7 +20,7 @@ from sync.engine.report import Report
 from sync.engine.run import Options, run
 from sync.engine.wiring import account_from
 from sync.settings import SYNCED, Settings, parse
-from sync.store import books, entities, replicas, tables
+from sync.store import books, entities, problems, replicas, tables
 from sync.store.database import Session, migrate, open_engine, session
 
 START = datetime(2026, 3, 1, 12, tzinfo=UTC)
@@ -159,7 +159,7 @@ class World:
     def open_problems(self) -> list[dict[str, Any]]:
         """Problems that wait."""
         with session(self.engine) as s:
-            return books.problems(s)
+            return problems.load(s)
 
     def waiting_conflicts(self) -> set[tuple[str, str, str]]:
         """(object, entity, field) that wait for a person."""

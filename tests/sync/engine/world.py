@@ -23,7 +23,7 @@ from mapping.schema import OBJECTS
 from sync.engine.report import Report
 from sync.engine.run import Options, run
 from sync.settings import SYNCED, Settings, access
-from sync.store import books, tables
+from sync.store import books, problems, tables
 from sync.store.database import session
 
 VENDORS = ("salesforce", "hubspot", "zoho")
@@ -226,7 +226,7 @@ class World:
     def problems(self) -> list[dict[str, Any]]:
         """Open problems."""
         with session(self.engine) as store:
-            return books.problems(store)
+            return problems.load(store)
 
     def entities(self, object: str) -> int:
         """Live entities."""

@@ -1,4 +1,4 @@
-"""Runs, problems, conflicts, leases and queues, on both databases."""
+"""Runs, conflicts, leases and queues, on both databases."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from sqlalchemy.engine import Engine
 
 from sync.model import Place, PlannedWrite, Replica
 from sync.store import books, queues, replicas, tables
-from sync.store.books import LeaseHeld, Problem, holder_name, release_lease, take_lease
+from sync.store.books import LeaseHeld, holder_name, release_lease, take_lease
 from sync.store.database import reading, session
 
 NOW = datetime(2026, 3, 2, 9, 0, 0, tzinfo=UTC)
@@ -155,34 +155,6 @@ class TestQueues:
             assert [q.write for q in queues.outbox(store, status=("planned",), run=2)] == writes
             assert queues.planned_creates(store, "contact", ["a", "b"]) == {("a", "zoho")}
             assert queues.planned_archives(store, "contact") == {"b"}
-
-
-class TestProblems:
-    def problem(self, words: str = "", record: str = "1") -> Problem:
-        return Problem("zoho", "contact", record, "e", "email", "write", "validation", "m", words)
-
-    def test_one_place_has_one_problem(self, database: Engine) -> None:
-        with session(database) as store:
-            books.report_problems(store, [self.problem("first")], 1, NOW)
-            books.report_problems(store, [self.problem("again")], 2, NOW)
-            [found] = books.problems(store)
-            assert (found["words"], found["first_run"], found["last_run"]) == ("again", 1, 2)
-
-    def test_solved_ones_open_again_and_ignored_ones_do_not(self, database: Engine) -> None:
-        with session(database) as store:
-            books.report_problems(store, [self.problem(), self.problem(record="2")], 1, NOW)
-            assert books.has_open_problems(store, "zoho", "contact", "write")
-            books.solve_problems(store, "zoho", "contact", stage="read", records=["1"])
-            books.solve_problems(store, "hubspot", "contact", stage="write", records=["1"])
-            assert len(books.problems(store)) == 2
-            books.solve_problems(store, "zoho", "contact", stage="write", records=["1"])
-            [left] = books.problems(store)
-            assert left["record"] == "2"
-            books.set_problem_status(store, [left["id"]], "ignored")
-            assert not books.has_open_problems(store, "zoho", "contact", "write")
-            books.report_problems(store, [self.problem(), self.problem(record="2")], 2, NOW)
-            assert [p["record"] for p in books.problems(store)] == ["1"]
-            assert [p["record"] for p in books.problems(store, "ignored")] == ["2"]
 
 
 class TestBooks:
