@@ -142,7 +142,8 @@ def _hubspot() -> Sequence[str]:
         f"A full read lists {hubspot_words.LIST_PAGE} records a call, associations included; "
         f"{hubspot_words.HISTORY_BATCH} with `options.history`, which also tells when single "
         "properties changed.",
-        f"Writes go in batches of {hubspot_words.BATCH}; associations in batches of "
+        f"Writes go in batches of {hubspot_words.BATCH}, new records together with their "
+        "associations; associations of known records in batches of "
         f"{hubspot_words.LINKS_WRITE:,}, read by {hubspot_words.LINKS_READ:,}.",
         "Associations are "
         + ", ".join(f"`{name}`" for name in sorted(fields))

@@ -69,8 +69,8 @@ class HubSpotConnector:
         self._wire = Wire(access, self.meter, sleep)
         self._links = Links(self._wire, paths)
         self._reader = Reader(self._wire, paths, self._links, history)
-        self._writer = Writer(self._wire, paths, self._links)
         self._describer = Describer(self._wire, paths)
+        self._writer = Writer(self._wire, paths, self._links, self._describer.is_unique)
 
     def check(self) -> Account:
         """See `connectors.base.Connector.check`."""

@@ -1,14 +1,22 @@
-"""Writing: batches by kind, each item's own outcome, then the associations."""
+"""Writing: batches by kind, each item's own outcome, then the associations.
+
+A new record is created with its associations in one call. HubSpot's upsert takes none, so a
+create that is keyed on the external id goes by batch create as well, whose unique value is
+refused where the record is there already. What batch create refuses for that, or for a record
+to associate with, goes by upsert, and its associations in batches of their own, where each has
+an outcome of its own.
+"""
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from typing import Any
 
 from connectors.base import Value, Write, WriteResult
-from connectors.errors import Bug, ConnectorError, ItemError, Locked, Refused, Stop, Wait
+from connectors.errors import Bug, ConnectorError, Invalid, ItemError, Locked, Refused, Stop, Wait
 from connectors.hubspot import errors, records
 from connectors.hubspot.links import Links, Pair, chunks
 from connectors.hubspot.versions import Paths
@@ -29,12 +37,14 @@ def encode(value: Value) -> str:
 
 @dataclass(slots=True)
 class _Item:
-    """A write on its way. `trace` tells it apart in a batch's reply."""
+    """A write on its way. `trace` tells it apart in a batch's reply; `inline`: its associations
+    are sent along with it."""
 
     write: Write
     trace: str
     properties: dict[str, str]
     links: dict[Association, Value]
+    inline: bool = False
     done: bool = False
     id: str = ""
     created: bool = False
@@ -44,39 +54,57 @@ class _Item:
 
 
 class Writer:
-    """Writes to one account."""
+    """Writes to one account. `is_unique` tells whether a property of an object is."""
 
-    def __init__(self, wire: Wire, paths: Paths, links: Links) -> None:
+    def __init__(
+        self, wire: Wire, paths: Paths, links: Links, is_unique: Callable[[str, str], bool]
+    ) -> None:
         self._wire = wire
         self._paths = paths
         self._links = links
+        self._is_unique = is_unique
 
     def push(self, object: str, writes: Sequence[Write]) -> list[WriteResult]:
         """See `connectors.base.Connector.push`. `Stop` is raised while nothing was written; a
         `Wait`, or a later `Stop`, comes back with every item it kept from being sent."""
         items = [_item(object, write, str(n)) for n, write in enumerate(writes)]
-        groups: list[tuple[str, list[_Item]]] = [
-            (action, [i for i in items if _action(i) == action])
-            for action in ("create", "upsert", "update", "archive")
-        ]
+        self._choose_inline(object, items)
         for item in items:
             if _action(item) == "associate":
                 item.id, item.done = item.write.id, True
         halted: ConnectorError | None = None
-        for action, group in groups:
+        for action in ("keyed create", "create", "upsert", "update", "archive"):
+            group = [item for item in items if _action(item) == action and not item.error]
             for batch in _batches(group, action):
                 if halted is None:
                     halted = self._batch(object, action, batch)
                 for item in batch:
                     if halted is not None and not item.done and item.error is None:
                         item.error = halted
-        linked = [item for item in items if item.done and item.links]
+        linked = [item for item in items if item.done and item.links and not item.inline]
         halted = self._associate(object, linked, halted)
         if isinstance(halted, Stop | Bug) and not any(item.done for item in items):
             raise halted
         return [_result(object, item) for item in items]
 
     # -- records
+
+    def _choose_inline(self, object: str, items: Sequence[_Item]) -> None:
+        """Creates that take their associations along: a keyed one where its key is refused the
+        second time. Two of one key are written in order, which takes upserts."""
+        keys = Counter(_key(item) for item in items if item.write.external)
+        for item in items:
+            if item.write.kind == "create" and any(map(_ids, item.links.values())):
+                external = item.write.external
+                item.inline = external is None or (
+                    keys[_key(item)] == 1 and self._refuses_doubles(object, external[0])
+                )
+
+    def _refuses_doubles(self, object: str, name: str) -> bool:
+        try:
+            return self._is_unique(object, name)
+        except ConnectorError:
+            return False  # an upsert says what is wrong
 
     def _batch(self, object: str, action: str, batch: Sequence[_Item]) -> ConnectorError | None:
         """Send one batch, split where HubSpot refuses it whole; what stopped it, if anything."""
@@ -86,26 +114,30 @@ class Writer:
             try:
                 reply = self._wire.call(
                     "POST",
-                    self._paths.objects(object, "batch", action),
+                    self._paths.objects(object, "batch", action.rpartition(" ")[2]),
                     body={"inputs": [_input(action, item) for item in part]},
                     repeat=action != "create",
                 )
             except ItemError as error:
-                if len(part) == 1 or isinstance(error, Locked):
+                if isinstance(error, Locked):
                     # A lock holds for all of them, and was waited for already.
                     for item in part:
                         item.error = error
+                elif any(item.inline for item in part):
+                    waiting[:0] = _without_links(action, part)
+                elif len(part) == 1:
+                    part[0].error = error
                 else:
                     half = len(part) // 2
                     waiting[:0] = [part[:half], part[half:]]
                 continue
             except (Wait, Stop, Bug) as error:
                 return error
-            waiting[:0] = [[item] for item in self._take(action, part, reply)]
+            waiting[:0] = self._take(action, part, reply)
         return None
 
-    def _take(self, action: str, part: Sequence[_Item], reply: Reply) -> list[_Item]:
-        """Give each item of a batch its outcome; items to send again, alone."""
+    def _take(self, action: str, part: Sequence[_Item], reply: Reply) -> list[list[_Item]]:
+        """Give each item of a batch its outcome; batches to send again."""
         if action == "archive":
             for item in part:
                 item.id, item.done = item.write.id, True
@@ -120,7 +152,14 @@ class Writer:
         results = list(reply.body.get("results") or [])
         for match in (_by_trace, _by_key, _by_values, _by_default):
             _pair_up(part, results, match)
-        left = [item for item in part if not item.done and item.error is None]
+        again = _without_links(action, [item for item in part if _may_go_without(action, item)])
+        sent = {item.trace for batch in again for item in batch}
+        left = [
+            item
+            for item in part
+            if not item.done and item.error is None and _action(item) == action
+            and item.trace not in sent
+        ]  # fmt: skip
         if left and results:
             for item in left:
                 item.error = Bug(
@@ -128,12 +167,12 @@ class Writer:
                     f" {item.write.key}",
                     connection=self._wire.connection, status=reply.status,
                 )  # fmt: skip
-            return []
+            return again
         if left and len(part) == 1:
             entry = (reply.body.get("errors") or [{"message": "no result", "category": ""}])[0]
             left[0].error = errors.of_item(entry, self._wire.connection)
-            return []
-        return left
+            return again
+        return [*again, *([item] for item in left)]
 
     # -- associations
 
@@ -203,8 +242,6 @@ def _item(object: str, write: Write, trace: str) -> _Item:
     known = ASSOCIATIONS.get(object, {})
     links = {known[name]: value for name, value in write.values.items() if name in known}
     properties = {name: encode(value) for name, value in write.values.items() if name not in known}
-    if write.kind == "create" and write.external is None:
-        properties = {name: text for name, text in properties.items() if text != ""}
     if write.external is not None:
         properties[write.external[0]] = write.external[1]
     return _Item(write, trace, properties, links)
@@ -212,7 +249,9 @@ def _item(object: str, write: Write, trace: str) -> _Item:
 
 def _action(item: _Item) -> str:
     if item.write.kind == "create":
-        return "create" if item.write.external is None else "upsert"
+        if item.write.external is None:
+            return "create"
+        return "keyed create" if item.inline else "upsert"
     if item.write.kind == "update" and not item.properties and item.links:
         return "associate"
     return item.write.kind
@@ -225,7 +264,7 @@ def _key(item: _Item) -> str:
 
 def _batches(group: Sequence[_Item], action: str) -> list[list[_Item]]:
     """Batches of at most 100 in which no record occurs twice, later writes later."""
-    if action == "create":
+    if action.endswith("create"):
         return [list(chunk) for chunk in chunks(group, BATCH)]
     made: list[list[_Item]] = []
     held: list[set[str]] = []
@@ -253,12 +292,49 @@ def _input(action: str, item: _Item) -> dict[str, Any]:
     made: dict[str, Any] = {"properties": item.properties, "objectWriteTraceId": item.trace}
     if action == "update":
         made["id"] = item.write.id
-    if action == "create":
-        made["associations"] = []
+    if action.endswith("create"):
+        made["properties"] = {name: text for name, text in item.properties.items() if text}
+        made["associations"] = _associations(item) if item.inline else []
     if action == "upsert":
         assert item.write.external is not None
         made["idProperty"], made["id"] = item.write.external
     return made
+
+
+def _associations(item: _Item) -> list[dict[str, Any]]:
+    """A created record's associations as batch create takes them."""
+    return [
+        {
+            "to": {"id": id},
+            "types": [
+                {
+                    "associationCategory": "HUBSPOT_DEFINED",
+                    "associationTypeId": association.type_id,
+                }
+            ],
+        }
+        for association, value in item.links.items()
+        for id in _ids(value)
+    ]
+
+
+def _may_go_without(action: str, item: _Item) -> bool:
+    """Whether a record that was refused with its associations is worth sending without: not
+    where HubSpot blames its properties. A keyed one may be, whatever the reply left open."""
+    if item.done or not item.inline:
+        return False
+    if item.error is None:
+        return action == "keyed create"
+    blamed = set(item.error.fields) if isinstance(item.error, Invalid | Refused) else set()
+    return not blamed or not blamed <= item.properties.keys()
+
+
+def _without_links(action: str, part: Sequence[_Item]) -> list[list[_Item]]:
+    """Let items go without their associations; the batches to send for it. Keyed ones become
+    upserts, which have their turn after the creates."""
+    for item in part:
+        item.inline, item.error = False, None
+    return [list(part)] if part and action == "create" else []
 
 
 def _by_trace(item: _Item, raw: Mapping[str, Any]) -> bool:

@@ -20,7 +20,6 @@ AIM = 1.05
 _BEHIND = {
     ("salesforce", "quiet poll"),
     ("salesforce", "updates"),
-    ("hubspot", "creates"),
     ("zoho", "quiet poll"),
     ("zoho", "changes"),
     ("zoho", "first load"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from decimal import Decimal
 from typing import Any
 
@@ -20,6 +21,7 @@ from connectors.errors import (
     Unavailable,
 )
 from connectors.hubspot.write import encode
+from connectors.sandbox.faults import Fault
 from tests.connectors.hubspot.conftest import OLD, Answer, Box, Scripted
 
 
@@ -146,8 +148,9 @@ def test_stop_midway_keeps_what_was_written(scripted: Scripted) -> None:
 
 
 def test_an_unavailable_vendor_leaves_associations_for_later(scripted: Scripted) -> None:
-    scripted.script.say(Answer(201, {"results": [raw("1", "0")]}), Answer(503, ""))
-    write = Write("a", "create", {"lastname": "a", "associations.companies": "5"})
+    scripted.script.say(Answer(200, {"results": [raw("1", "0")]}), Answer(503, ""))
+    values: dict[str, Value] = {"lastname": "a", "associations.companies": "5"}
+    write = Write("a", "update", values, id="1", before={"associations.companies": None})
     [result] = scripted.connector.push("contacts", [write])
     assert result.error is None
     assert result.id == "1"
@@ -261,8 +264,97 @@ def test_associations_of_a_large_push_cost_few_calls(box: Box) -> None:
     box.server.log.calls.clear()
     found = connector.push("deals", writes)
     assert not [r for r in found if r.error or r.field_errors]
-    assert len(box.paths) == 5
+    assert box.paths == ["POST /crm/v3/objects/deals/batch/create"] * 3
     assert {row["associations.contacts"] for row in box.sandbox.state("deals")} == {contacts}
+    assert {primary(box, "deals", r.id) for r in found} == {company}
+    box.server.log.calls.clear()
+    again = connector.push("deals", writes)
+    assert [(r.id, r.created, r.error) for r in again] == [(r.id, False, None) for r in found]
+    kinds = Counter(path.rpartition("/")[2] for path in box.paths)
+    assert kinds == {"create": 3 + 2, "upsert": 3}, "250 companies and 750 contacts are two more"
+
+
+@pytest.mark.parametrize("external", [None, ("concord_id", "1")])
+def test_a_create_with_a_bad_association_is_made_without_it(
+    box: Box, external: tuple[str, str] | None
+) -> None:
+    """Batch create refuses the record with it; its neighbours are not touched."""
+    kept, lost = box.sandbox.load("companies", [{"name": "x"}, {"name": "y"}])
+    box.sandbox.remove("companies", lost)
+    connector = box.connect()
+    connector.provision("contacts", "concord_id")
+    writes = [
+        Write("bad", "create", {"lastname": "bad", "associations.companies": lost}, "", external),
+        Write("none", "create", {"lastname": "none"}),
+        Write("good", "create", {"lastname": "good", "associations.companies": kept}),
+        Write("rule", "create", {"email": "no address", "associations.companies": kept}),
+    ]
+    bad, none, good, rule = connector.push("contacts", writes)
+    assert bad.error is None
+    assert set(bad.field_errors) == {"associations.companies"}
+    assert not none.error
+    assert not good.error
+    assert not good.field_errors
+    assert isinstance(rule.error, Invalid)
+    rows = {row["lastname"]: row for row in box.sandbox.state("contacts")}
+    assert rows.keys() == {"bad", "none", "good"}
+    assert primary(box, "contacts", good.id) == kept
+    # Refused for its e-mail alone, it is not sent again.
+    assert sum("create" in path and "objects" in path for path in box.paths) == 2
+
+
+def test_a_refused_batch_of_creates_goes_without_associations(scripted: Scripted) -> None:
+    """A vendor that does not take them with the record costs one call, not one a record."""
+    unique = {"hasUniqueValue": True}
+    scripted.script.say(
+        Answer(200, unique),
+        Answer(400, {"message": "associations are not allowed here", "category": "VALIDATION"}),
+        Answer(200, {"results": [{**raw(str(n), str(n)), "new": True} for n in range(3)]}),
+        Answer(201, {"results": []}),
+    )
+    values: dict[str, Value] = {"lastname": "a", "associations.companies": "5"}
+    writes = [Write(f"k{n}", "create", values, "", ("concord_id", str(n))) for n in range(3)]
+    found = scripted.connector.push("contacts", writes)
+    assert [(r.id, r.created) for r in found] == [("0", True), ("1", True), ("2", True)]
+    paths = [path.partition("?")[0].rpartition("/")[2] for _, path, _, _ in scripted.script.asked]
+    assert paths == ["concord_id", "create", "upsert", "create"]
+
+
+def test_a_create_that_must_not_be_doubled_is_no_plain_create(scripted: Scripted) -> None:
+    """Where the account does not refuse a second record of one key, only an upsert is sent."""
+    scripted.script.say(
+        Answer(200, {"hasUniqueValue": False}),
+        Answer(400, {"message": "Property 'concord_id' is not a unique identifier property"}),
+    )
+    values: dict[str, Value] = {"lastname": "a", "associations.companies": "5"}
+    with pytest.raises(Misconfigured):
+        scripted.connector.push("contacts", [Write("k", "create", values, "", ("concord_id", "1"))])
+    assert [path.rpartition("/")[2] for _, path, _, _ in scripted.script.asked] == [
+        "concord_id",
+        "upsert",
+    ]
+
+
+@pytest.mark.parametrize("kind", ["cut_before", "cut_after"])
+def test_a_create_with_associations_whose_reply_is_lost_is_made_once(box: Box, kind: str) -> None:
+    companies = box.sandbox.load("companies", [{"name": f"c{n}"} for n in range(5)])
+    connector = box.connect()
+    connector.provision("contacts", "concord_id")
+    writes = [
+        Write(
+            str(n), "create", {"lastname": str(n), "associations.companies": id},
+            external=("concord_id", str(n)),
+        )
+        for n, id in enumerate(companies)
+    ]  # fmt: skip
+    box.server.faults.add(Fault("hubspot", kind, path="batch/create", times=1))
+    try:
+        found = connector.push("contacts", writes)
+    finally:
+        box.server.faults.clear()
+    assert not [r for r in found if r.error or r.field_errors]
+    assert len(box.sandbox.state("contacts")) == 5
+    assert [primary(box, "contacts", r.id) for r in found] == companies
 
 
 def test_an_update_of_associations_alone_bumps_no_stamp(box: Box) -> None:
