@@ -253,6 +253,8 @@ class Capabilities:
     stamp_precision: Literal["second", "millisecond"] = "second"
     read_lag: float = 0.0
     """Seconds a change may take to show in `pull`."""
+    deletes_lag: float = 0.0
+    """Seconds a deletion may take to show in `pull`, beyond `read_lag`."""
 
 
 @dataclass(frozen=True, slots=True, repr=False)

@@ -61,6 +61,7 @@ MEANINGS: Mapping[str, tuple[str, Callable[..., str]]] = {
     "checks_version": ("the vendor refuses a write that was planned on an older state", _said),
     "stamp_precision": ("precision of the modified stamp", str),
     "read_lag": ("a change may take this long to show", _seconds),
+    "deletes_lag": ("a deletion may take this long to show", _seconds),
 }
 
 
@@ -166,8 +167,7 @@ def _zoho() -> Sequence[str]:
         f"API {zoho_client.API_VERSION}. Sign-in by a self client.",
         f"Changes are read by COQL, {zoho.COQL_PAGE:,} records a call, each page going on after "
         f"the last (stamp, id); each run reaches {overlap:g} seconds back.",
-        f"A full read lists {zoho.LIST_PAGE} records a call by page token and goes on by COQL "
-        "where Zoho ends that, at 100,000 records or when the token is too old.",
+        f"A full read goes by COQL in the order of the ids, {zoho.COQL_PAGE:,} records a call.",
         f"First loads of more than {zoho_connector.BULK_FROM:,} records (`options.bulk_from`) go "
         "through Bulk Read, and more than "
         f"{zoho_connector.BULK_WRITE_FROM:,} writes of one kind (`options.bulk_write_from`) "
@@ -177,8 +177,10 @@ def _zoho() -> Sequence[str]:
         f"{zoho.IDS} records.",
         f"Writes go in batches of {declared('zoho').write_batch}; creates as upserts on the "
         "external id. Workflows, blueprints and approvals run as on a person's edit.",
-        "Deletes are seen in every run. A record that was merged away is seen as deleted; Zoho "
-        "does not say into which one it went.",
+        "Deletes are looked for in a list of their own, every "
+        f"{zoho_connector.DELETES_EVERY} seconds (`options.deletes_every`; with 0 in every run), "
+        "and missed by none. A record that was merged away is seen as deleted; Zoho does not say "
+        "into which one it went.",
         "A deal and a case hold one contact.",
         "Not used: notifications, subforms, contact roles, custom modules.",
     )

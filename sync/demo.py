@@ -375,6 +375,7 @@ def demo_settings(described: Mapping[str, Any]) -> str:
     for name, connection in body["connections"].items():
         connection["url"] = described[name]["url"]
         connection["auth"] = described[name]["auth"]
+        connection["options"] = {**connection.get("options", {}), "deletes_every": "0"}
     body["hub"]["store"] = "sqlite:///concord.db"
     text: str = yaml.safe_dump(body, sort_keys=False, allow_unicode=True)
     return text

@@ -64,6 +64,7 @@ class HubSpotConnector:
             field_times=history,
             stamp_precision="millisecond",
             read_lag=READ_LAG,
+            deletes_lag=self._plan.deletes_every.total_seconds(),
         )
         paths = versions.paths(access.options.get("api_version", ""), access.connection)
         self._wire = Wire(access, self.meter, sleep)

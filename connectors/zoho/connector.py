@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from datetime import timedelta
 
 from connectors.base import (
     Access,
@@ -24,7 +26,7 @@ from connectors.zoho.bulk_write import BulkWriter
 from connectors.zoho.client import Client
 from connectors.zoho.describe import Describer
 from connectors.zoho.jobs import Jobs
-from connectors.zoho.read import IDS, LIST_PAGE, Reader
+from connectors.zoho.read import COQL_PAGE, IDS, Reader
 from connectors.zoho.write import BATCH, Writer
 
 #: A module with more records is read by Bulk Read: 50 credits a 200,000 records, against 1 a
@@ -34,12 +36,15 @@ BULK_FROM = 50_000
 #: More writes of one kind go by Bulk Write: 500 credits, against 1 for every 10.
 BULK_WRITE_FROM = 5_000
 
+#: Seconds between two looks at a module's deleted records.
+DELETES_EVERY = 900
 
-def _whole(access: Access, name: str, default: int) -> int:
+
+def _whole(access: Access, name: str, default: int, of: str = "records") -> int:
     text = access.options.get(name, str(default))
     if not text.isdecimal():
         raise Misconfigured(
-            f"{access.connection}: the option {name} is a number of records, not {text!r}",
+            f"{access.connection}: the option {name} is a whole number of {of}, not {text!r}",
             connection=access.connection,
         )
     return int(text)
@@ -49,8 +54,9 @@ class ZohoConnector:
     """One Zoho CRM account. See `connectors.base.Connector`.
 
     Its options ``bulk_from`` and ``bulk_write_from`` say from how many records on Zoho's bulk
-    APIs are used. `retrier`, which also waits for bulk jobs, is for tests, which bring a clock
-    that does not wait.
+    APIs are used, ``deletes_every`` how many seconds lie between two looks at the deleted records
+    (900; with 0 every pull looks). `retrier`, which also waits for bulk jobs, is for tests, which
+    bring a clock that does not wait.
     """
 
     vendor = "zoho"
@@ -58,14 +64,17 @@ class ZohoConnector:
         write_batch=BATCH,
         bulk_write=25_000,
         fetch_batch=IDS,
-        page_size=LIST_PAGE,
+        page_size=COQL_PAGE,
         reports_merges=False,
         stamp_precision="second",
+        deletes_lag=float(DELETES_EVERY),
     )
 
     def __init__(self, access: Access, retrier: Retrier | None = None) -> None:
         self.connection = access.connection
         self.meter = Meter()
+        deletes_every = _whole(access, "deletes_every", DELETES_EVERY, "seconds")
+        self.capabilities = replace(type(self).capabilities, deletes_lag=float(deletes_every))
         retrier = retrier or Retrier()
         self._client = Client(access, self.meter, retrier)
         self._describer = Describer(self._client)
@@ -75,6 +84,7 @@ class ZohoConnector:
             self._describer,
             BulkReader(jobs, self._describer),
             _whole(access, "bulk_from", BULK_FROM),
+            timedelta(seconds=deletes_every),
         )
         least = _whole(access, "bulk_write_from", BULK_WRITE_FROM)
         bulk = BulkWriter(self._client, jobs, self._describer, retrier, least)

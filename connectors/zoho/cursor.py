@@ -16,7 +16,8 @@ class Cursor:
     `since` is where it starts. While one is under way, `next` is where the following one will
     start, and `after` how far this one got: (id) when everything is read, (stamp, id) for
     changes, () for changes done and deletions to come. With Bulk Read it got `rows` far in the
-    result of `job`; between two jobs `token` is the place of the next.
+    result of `job`; between two jobs `token` is the place of the next. `looked` is the instant up
+    to which deletions have been reported, '' where that is `since`.
     """
 
     since: str
@@ -26,6 +27,12 @@ class Cursor:
     job: str = ""
     rows: int = 0
     token: str = ""
+    looked: str = ""
+
+    @property
+    def deletions_since(self) -> str:
+        """From where on deletions are still to be reported."""
+        return self.looked or self.since
 
     @property
     def bulk(self) -> bool:
@@ -39,6 +46,8 @@ class Cursor:
             body.update(next=self.next, everything=self.everything, after=self.after)
         if self.bulk:
             body.update(job=self.job, rows=self.rows, token=self.token)
+        if self.looked and self.looked != self.since:
+            body.update(looked=self.looked)
         return json.dumps(body, separators=(",", ":"))
 
     @classmethod
@@ -59,6 +68,7 @@ class Cursor:
                 str(body.get("job", "")),
                 int(body.get("rows", 0)),
                 str(body.get("token", "")),
+                str(body.get("looked", "")),
             )
         except (ValueError, LookupError, TypeError, AttributeError) as error:
             raise Bug(f"not a cursor of this connector: {text[:80]!r}") from error

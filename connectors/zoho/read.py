@@ -1,18 +1,20 @@
 # ruff: noqa: S608 - COQL, with every value through `quote`
 """Reading records: everything, what changed, by id, by value.
 
-Everything is listed by id (``page_token``, 200 a page). Zoho ends that at 100,000 records and
-its tokens expire, so from there, and when a pull is resumed, COQL windows go on after the last
-id: ``id > X order by id``.
+Everything is read by COQL windows in the order of the ids, each going on after the last:
+``id > X order by id``. Why not the list: its pages hold 200 records, it ends at 100,000, and its
+place is a token that expires; a COQL window holds 2,000 for the credits of three list pages.
 
 What changed is read by COQL alone: ``Modified_Time >= T order by Modified_Time, id``, each page
-going on after the last (stamp, id). Why not the list with ``If-Modified-Since``: it ends at
-100,000, its place is a token that expires, and Zoho does not say that it may be sorted by the
-stamp; a COQL window needs no token, holds 2,000 rows for the same few credits, and stays
-complete however many records share one second. COQL reads the records, not an index.
+going on after the last (stamp, id). COQL needs no token and stays complete however many records
+share one second. It reads the records, not an index.
 
 A pull starts 120 seconds before Zoho's own time at the start of the one before it. That covers
 writes that were stamped then and committed later, and clocks that differ among Zoho's servers.
+
+Deleted records stand in a list of their own, which costs a call (of two credits) to look at. It
+is looked at once an interval, by Zoho's own time, and from where the last look began: a deletion
+comes later, and never not at all.
 """
 
 from __future__ import annotations
@@ -23,8 +25,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from connectors.base import NativeType, Page, Record
-from connectors.errors import ConnectorError, Invalid, Misconfigured
-from connectors.zoho import errors
+from connectors.errors import Invalid, Misconfigured
 from connectors.zoho.bulk_read import BulkReader
 from connectors.zoho.client import Answer, Client
 from connectors.zoho.cursor import Cursor
@@ -33,7 +34,7 @@ from connectors.zoho.jobs import Failed
 from connectors.zoho.values import STAMPS, editor, read_instant, record, version, write_instant
 
 OVERLAP = timedelta(seconds=120)
-LIST_PAGE = 200
+DELETED_PAGE = 200
 COQL_PAGE = 2_000
 IDS = 100
 _FIELDS = 50 - len(STAMPS)
@@ -56,12 +57,18 @@ class Reader:
     """The reading calls of one account."""
 
     def __init__(
-        self, client: Client, describer: Describer, bulk: BulkReader, bulk_from: int
+        self,
+        client: Client,
+        describer: Describer,
+        bulk: BulkReader,
+        bulk_from: int,
+        deletes_every: timedelta,
     ) -> None:
         self._client = client
         self._describer = describer
         self._bulk = bulk
         self._bulk_from = bulk_from
+        self._deletes_every = deletes_every
 
     # -- pull ------------------------------------------------------------------------
 
@@ -76,7 +83,7 @@ class Reader:
             if expected is not None and expected > self._bulk_from:
                 yield from self._in_bulk(object, fields, chunks, start, expected)
             else:
-                yield from self._everything(object, fields, chunks, start, expected)
+                yield from self._windows(object, fields, chunks, start, expected)
             return
         cursor = Cursor.read(since)
         if cursor.bulk:
@@ -104,41 +111,6 @@ class Reader:
         except Failed:
             start = Cursor(cursor.since, cursor.next, everything=True)
             yield from self._windows(object, fields, chunks, start, expected)
-
-    def _everything(
-        self,
-        object: str,
-        fields: Sequence[str],
-        chunks: list[list[str]],
-        cursor: Cursor,
-        expected: int | None,
-    ) -> Iterator[Page]:
-        params = {
-            "fields": ",".join(chunks[0]),
-            "per_page": str(LIST_PAGE),
-            "sort_by": "id",
-            "sort_order": "asc",
-        }
-        while True:
-            try:
-                answer = self._client.get(object, params)
-            except ConnectorError as error:
-                if error.code not in errors.PAGING_CODES:
-                    raise
-                yield from self._windows(object, fields, chunks, cursor, expected)
-                return
-            rows = answer.rows()
-            token = (answer.body.get("info") or {}).get("next_page_token")
-            if rows:
-                cursor = Cursor(cursor.since, cursor.next, True, (str(rows[-1]["id"]),))
-            last = not answer.more
-            yield self._page(object, fields, chunks, rows, cursor, last, expected)
-            if last:
-                return
-            if not token:
-                yield from self._windows(object, fields, chunks, cursor, expected)
-                return
-            params["page_token"] = str(token)
 
     def _windows(
         self,
@@ -200,13 +172,23 @@ class Reader:
             if rows and answer.more:
                 stamped = write_instant(read_instant(str(rows[-1]["Modified_Time"])))
                 after = (stamped, str(rows[-1]["id"]))
-            cursor = Cursor(cursor.since, cursor.next or self._start(answer), False, after)
+            next = cursor.next or self._start(answer)
+            cursor = Cursor(cursor.since, next, False, after, looked=cursor.looked)
+            quiet = after == () and not self._is_due(cursor)
+            done = Cursor(next, looked=cursor.deletions_since)
             yield Page(
                 records=tuple(self._records(object, fields, chunks, rows)),
-                cursor=cursor.text(),
-                last=False,
+                cursor=done.text() if quiet else cursor.text(),
+                last=quiet,
             )
+            if quiet:
+                return
         yield from self._deletions(object, cursor)
+
+    def _is_due(self, cursor: Cursor) -> bool:
+        """Whether it is time to look for deletions."""
+        last = read_instant(cursor.deletions_since)
+        return read_instant(cursor.next) - last >= self._deletes_every
 
     def _deletions(self, object: str, cursor: Cursor) -> Iterator[Page]:
         """Deleted records, the newest first: one deleted meanwhile only moves others back.
@@ -217,8 +199,8 @@ class Reader:
         while True:
             answer = self._client.get(
                 f"{object}/deleted",
-                {"type": "all", "per_page": str(LIST_PAGE), "page": str(number)},
-                {"If-Modified-Since": cursor.since},
+                {"type": "all", "per_page": str(DELETED_PAGE), "page": str(number)},
+                {"If-Modified-Since": cursor.deletions_since},
             )
             records = []
             for raw in answer.rows():

@@ -38,6 +38,8 @@ def quiet_run(vendors: Sequence[str], contacts: int = 60) -> list[Line]:
     ):
         base = Path(folder)
         settings = parse(demo_settings(fleet.describe()))
+        for connection in settings.connections.values():
+            connection.options.pop("deletes_every", None)  # which the demo sets
         engine = open_engine(f"sqlite:///{base / 'hub.db'}")
         migrate(engine)
 

@@ -20,9 +20,6 @@ AIM = 1.05
 _BEHIND = {
     ("salesforce", "quiet poll"),
     ("salesforce", "updates"),
-    ("zoho", "quiet poll"),
-    ("zoho", "changes"),
-    ("zoho", "first load"),
     ("zoho", "updates"),
 }
 

@@ -56,22 +56,30 @@ class Rig:
         made: dict[str, str] = getattr(self.sandbox, self.setup.credentials)()
         return made
 
-    def access(self, auth: Mapping[str, str] | None = None, budget: Budget | None = None) -> Access:
-        """How to reach the sandbox, with its own or other credentials."""
+    def access(
+        self,
+        auth: Mapping[str, str] | None = None,
+        budget: Budget | None = None,
+        options: Mapping[str, str] | None = None,
+    ) -> Access:
+        """How to reach the sandbox, with its own or other credentials and options."""
         return Access(
             connection=f"my-{self.vendor}",
             url=self.server.url,
             auth=self.credentials() if auth is None else auth,
             sandbox=True,
-            options=self.setup.options,
+            options=self.setup.options if options is None else options,
             budget=budget,
         )
 
     def connect(
-        self, auth: Mapping[str, str] | None = None, budget: Budget | None = None
+        self,
+        auth: Mapping[str, str] | None = None,
+        budget: Budget | None = None,
+        options: Mapping[str, str] | None = None,
     ) -> Connector:
         """A further connector; it is closed with the rig."""
-        made = connectors.connect(self.vendor, self.access(auth, budget))
+        made = connectors.connect(self.vendor, self.access(auth, budget, options))
         self._open.append(made)
         return made
 

@@ -145,6 +145,25 @@ def test_quiet_pulls_stay_quiet(rig: Rig) -> None:
     assert sum(len(page.records) for page in pages) == 0
 
 
+def test_deletions_show_within_the_declared_time(rig: Rig) -> None:
+    """Without options, as an account is first connected: late they may be, lost they are not."""
+    thing, connector = rig.words.contact, rig.connect(options={})
+    able, told = connector.capabilities, dict[str, float]()
+    made = rig.fill(thing, 30, at=OLD)
+    mirror = Mirror(thing).take(connector.pull(thing.object, (thing.title,), None))
+    removed, step = dict[str, float](), (able.deletes_lag + able.read_lag) / 4 + 10
+    for turn in range(20):
+        if turn < 12:
+            rig.remove(thing, made[turn])
+            removed[made[turn]] = turn * step
+        rig.clock.advance(step)
+        mirror.take(connector.pull(thing.object, (thing.title,), mirror.cursor))
+        told |= {id: (turn + 1) * step for id in mirror.gone if id not in told}
+    assert mirror.rows == rig.truth(thing)
+    assert told.keys() == removed.keys()
+    assert max(told[id] - removed[id] for id in told) <= able.deletes_lag + able.read_lag + step
+
+
 def test_equal_stamps_across_page_borders(rig: Rig) -> None:
     """More records in one instant than any vendor puts on a page of changes."""
     thing = rig.words.contact

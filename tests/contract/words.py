@@ -154,5 +154,5 @@ SETUPS: dict[str, Setup] = {
         "oauth_credentials",
         {"api_version": "2026-09", "history": "true", "deletes_every": "0"},
     ),
-    "zoho": Setup("zoho"),
+    "zoho": Setup("zoho", options={"deletes_every": "0"}),
 }

@@ -36,7 +36,13 @@ class Side:
         self.settings = folder / "settings.yaml"
         places = self.fleet.describe()
         connections = {
-            vendor: {"vendor": vendor, "sandbox": True, **places[vendor]} for vendor in VENDORS
+            vendor: {
+                "vendor": vendor,
+                "sandbox": True,
+                "options": {"deletes_every": "0"},
+                **places[vendor],
+            }
+            for vendor in VENDORS
         }
         objects = {
             name: {"create_in": list(VENDORS), "limits": {"create": 9999, "update": 9999}}

@@ -30,13 +30,14 @@ class Account:
     opened: list[ZohoConnector] = field(default_factory=list)
 
     def connect(self, **options: str) -> ZohoConnector:
-        """A further connector to the account."""
+        """A further connector to the account; it looks for deletions in every pull unless told
+        otherwise."""
         access = Access(
             connection="asia",
             url=self.server.url,
             auth=self.sandbox.credentials(),
             sandbox=True,
-            options=options,
+            options={"deletes_every": "0", **options},
         )
         made = ZohoConnector(access, Retrier(sleep=self.pauses.append))
         self.opened.append(made)

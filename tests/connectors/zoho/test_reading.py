@@ -8,7 +8,6 @@ from datetime import UTC, datetime
 
 import pytest
 
-import connectors.sandbox.zoho.read as sandbox_read
 from connectors.base import Page, Record
 from connectors.errors import Bug, Misconfigured
 from connectors.sandbox.zoho.metadata import make_field
@@ -66,7 +65,7 @@ def test_any_page_can_be_resumed(
     account: Account, connector: ZohoConnector, monkeypatch: pytest.MonkeyPatch, since: str | None
 ) -> None:
     monkeypatch.setattr(connector_read, "COQL_PAGE", 70)
-    monkeypatch.setattr(connector_read, "LIST_PAGE", 70)
+    monkeypatch.setattr(connector_read, "DELETED_PAGE", 70)
     made = fill(account, 300)
     late = fill(account, 20, at=account.sandbox.clock.now().isoformat(), start=300)
     pages = pull(connector, since)
@@ -79,23 +78,88 @@ def test_any_page_can_be_resumed(
             assert before & after == set(), "and nothing is read twice on the way"
 
 
-def test_past_the_window_of_page_tokens(
+def test_everything_takes_one_call_a_window(
     account: Account, connector: ZohoConnector, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(sandbox_read, "_TOKEN_WINDOW", 400)
     monkeypatch.setattr(connector_read, "COQL_PAGE", 250)
     made = fill(account, 1001)
     pages = pull(connector)
     assert [record.id for record in records(pages)] == made
-    assert account.paths().count("/crm/v8/coql") == 3
+    assert account.paths().count("/crm/v8/coql") == 5
 
 
-def test_a_page_token_that_expires_on_the_way(account: Account, connector: ZohoConnector) -> None:
-    made = fill(account, 650)
+def test_a_load_goes_on_after_days(account: Account, connector: ZohoConnector) -> None:
+    made = fill(account, 4_100)
     pages = connector.pull("Accounts", ("Account_Name",), None)
     first = next(pages)
     account.sandbox.clock.advance(25 * 3600)
     assert [record.id for record in (*first.records, *records(pages))] == made
+
+
+def test_deletions_are_looked_for_once_an_interval(account: Account) -> None:
+    connector = account.connect(deletes_every="900")
+    made = fill(account, 300)
+    account.sandbox.clock.advance(1000)
+    cursor = pull(connector)[-1].cursor
+    told: list[tuple[int, str]] = []
+    for minute, id in enumerate(made[:120]):
+        account.sandbox.remove("Accounts", id)
+        account.sandbox.clock.advance(60)
+        pages = pull(connector, cursor)
+        told += [(minute, record.id) for record in records(pages) if record.deleted]
+        cursor = pages[-1].cursor
+    looks = account.paths().count("/crm/v8/Accounts/deleted")
+    assert 7 <= looks <= 8, "once in fifteen minutes of two hours"
+    assert {id for _, id in told} >= set(made[:105]), "and none of what was deleted is missed"
+    first = dict(reversed([(id, minute) for minute, id in told]))
+    assert all(first[id] - made.index(id) <= 15 for id in first)
+
+
+def test_a_quiet_pull_between_two_looks_is_one_call(account: Account) -> None:
+    connector = account.connect(deletes_every="900")
+    fill(account, 3)
+    account.sandbox.clock.advance(1000)
+    cursor = pull(connector)[-1].cursor
+    account.sandbox.clock.advance(300)
+    before = len(account.paths())
+    pages = pull(connector, cursor)
+    assert account.paths()[before:] == ["/crm/v8/coql"]
+    account.sandbox.clock.advance(700)
+    before = len(account.paths())
+    pages = pull(connector, pages[-1].cursor)
+    assert account.paths()[before:] == ["/crm/v8/coql", "/crm/v8/Accounts/deleted"]
+
+
+def test_a_look_that_was_cut_off_is_made_again(
+    account: Account, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(connector_read, "DELETED_PAGE", 5)
+    connector = account.connect(deletes_every="900")
+    made = fill(account, 30)
+    cursor = pull(connector)[-1].cursor
+    for id in made[:12]:
+        account.sandbox.remove("Accounts", id)
+    account.sandbox.clock.advance(2000)
+    pages = connector.pull("Accounts", ("Account_Name",), cursor)
+    next(pages)
+    cut = next(pages)
+    assert len(cut.records) == 5
+    account.sandbox.clock.advance(1)
+    again = pull(connector, cut.cursor)
+    assert {record.id for record in records(again)} == set(made[:12])
+
+
+def test_a_cursor_of_an_earlier_version_misses_no_deletion(account: Account) -> None:
+    connector = account.connect(deletes_every="900")
+    [gone, _] = fill(account, 2)
+    since = account.sandbox.clock.now().isoformat()
+    account.sandbox.remove("Accounts", gone)
+    account.sandbox.clock.advance(60)
+    pages = pull(connector, f'{{"since":"{since}"}}')
+    assert records(pages) == []
+    account.sandbox.clock.advance(1000)
+    [found] = records(pull(connector, pages[-1].cursor))
+    assert (found.id, found.deleted) == (gone, True)
 
 
 def test_more_fields_than_one_call_may_name(account: Account, connector: ZohoConnector) -> None:
@@ -118,8 +182,9 @@ def test_more_fields_than_one_call_may_name(account: Account, connector: ZohoCon
 
 
 def test_a_change_during_the_pull_comes_in_it_or_in_the_next(
-    account: Account, connector: ZohoConnector
+    account: Account, connector: ZohoConnector, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(connector_read, "COQL_PAGE", 200)
     made = fill(account, 450)
     pages = connector.pull("Accounts", ("Account_Name",), None)
     seen = {record.id: record.values["Account_Name"] for record in next(pages).records}
@@ -142,7 +207,7 @@ def test_a_mirror_fed_by_pulls_alone_equals_the_account(
 ) -> None:
     """Random edits, creations, deletions, merges and crashes in the middle of a pull."""
     monkeypatch.setattr(connector_read, "COQL_PAGE", 7)
-    monkeypatch.setattr(connector_read, "LIST_PAGE", 7)
+    monkeypatch.setattr(connector_read, "DELETED_PAGE", 7)
     chance = random.Random(seed)
     live = fill(account, 20)
     mirror: dict[str, object] = {}
