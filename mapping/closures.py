@@ -18,7 +18,7 @@ from mapping.values import (
     parser,
 )
 from mapping.values.numbers import decimal_of, moved, plain
-from mapping.values.text import clean, spell
+from mapping.values.text import clean, spell, whole
 
 Reader = Callable[[Value], FieldValue]
 Writer = Callable[[FieldValue], Value]
@@ -114,7 +114,7 @@ def _choice_writer(spec: Field, field: FieldMapping, vendor: str) -> Writer:
         found = table.get(str(value))
         if found is None:
             if open_choices:
-                return str(value)
+                return whole(str(value))
             raise Untranslatable(
                 f"{vendor} has no option for this choice of {spec.name}",
                 "Add the option to the account and, under `choices`, to the mapping.",

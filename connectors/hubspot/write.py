@@ -22,6 +22,7 @@ from connectors.hubspot.links import Links, Pair, chunks
 from connectors.hubspot.versions import Paths
 from connectors.hubspot.wire import Reply, Wire
 from connectors.hubspot.words import ASSOCIATIONS, BATCH, Association
+from connectors.text import refusal
 
 
 def encode(value: Value) -> str:
@@ -68,9 +69,11 @@ class Writer:
         """See `connectors.base.Connector.push`. `Stop` is raised while nothing was written; a
         `Wait`, or a later `Stop`, comes back with every item it kept from being sent."""
         items = [_item(object, write, str(n)) for n, write in enumerate(writes)]
+        for item in items:
+            item.error = refusal(self._wire.connection, object, item.write)
         self._choose_inline(object, items)
         for item in items:
-            if _action(item) == "associate":
+            if _action(item) == "associate" and item.error is None:
                 item.id, item.done = item.write.id, True
         halted: ConnectorError | None = None
         for action in ("keyed create", "create", "upsert", "update", "archive"):

@@ -3,6 +3,8 @@
 account = Account("left", objects)
 register(account)
 connect(Access("left", url="memory://left"))
+
+`Access.options` may say how many records a ``batch`` of writes and a ``page`` hold (5).
 """
 
 from __future__ import annotations
@@ -37,4 +39,7 @@ def connect(access: Access) -> MemoryConnector:
             f"{access.connection}: no account {name!r} lives in this process",
             connection=access.connection,
         )
-    return MemoryConnector(access.connection, _accounts[name], budget=access.budget)
+    sizes = {
+        name: int(access.options[name]) for name in ("batch", "page") if name in access.options
+    }
+    return MemoryConnector(access.connection, _accounts[name], budget=access.budget, **sizes)

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 
-from connectors.base import ObjectInfo, Pipeline, User, Value
+from connectors.base import FieldInfo, NativeType, ObjectInfo, Pipeline, User, Value
 
 #: Vendor user ids: ours and a person's.
 HUB_USER = "user-hub"
@@ -36,6 +36,8 @@ class Quirks:
         read_only: native fields that a write is refused for.
         hidden: native fields our credentials do not see.
         unique: native fields that two live records cannot share.
+        rules: native field -> (value -> the words with which a write of it is refused, '' where
+            it is taken).
         precision: resolution of the modified stamp.
         skew: how far the account's clock is ahead of the hub's.
         lag: seconds until a change shows in `pull`.
@@ -47,6 +49,7 @@ class Quirks:
     read_only: frozenset[str] = frozenset()
     hidden: frozenset[str] = frozenset()
     unique: frozenset[str] = frozenset()
+    rules: Mapping[str, Callable[[Value], str]] = field(default_factory=dict)
     precision: timedelta = timedelta(seconds=1)
     skew: timedelta = timedelta(0)
     lag: float = 0.0
@@ -100,6 +103,15 @@ class Account:
         return datetime.min.replace(tzinfo=UTC) + step * (
             (moment - datetime.min.replace(tzinfo=UTC)) // step
         )
+
+    def shown(self, info: ObjectInfo) -> dict[str, FieldInfo]:
+        """The fields of an object that our credentials see."""
+        fields = dict(info.fields)
+        external = self.external.get(info.name)
+        if external is not None:
+            made = FieldInfo(external, external, NativeType.TEXT, unique=True)
+            fields.setdefault(external, made)
+        return {name: made for name, made in fields.items() if name not in self.quirks.hidden}
 
     def live(self, object: str) -> dict[str, Row]:
         """Records that are not deleted, by id."""

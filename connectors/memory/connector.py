@@ -6,6 +6,7 @@ import json
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from heapq import nsmallest
 
 from connectors import base
 from connectors.base import (
@@ -18,19 +19,15 @@ from connectors.base import (
     Provisioned,
     Record,
     User,
+    Value,
     Write,
     WriteResult,
 )
 from connectors.budget import Budget
-from connectors.errors import (
-    Duplicate,
-    Gone,
-    Invalid,
-    ItemError,
-    Misconfigured,
-    Refused,
-)
+from connectors.errors import Bug, Gone, ItemError, Misconfigured, Stop, Wait
 from connectors.memory.account import HUB_USER, Account, Row
+from connectors.memory.checks import require, stored
+from connectors.text import refusal
 from connectors.transport import Meter
 
 
@@ -91,8 +88,7 @@ class MemoryConnector:
                 updateable=field.updateable and name not in quirks.read_only,
                 unique=field.unique or name in quirks.unique,
             )
-            for name, field in info.fields.items()
-            if name not in quirks.hidden
+            for name, field in self._account.shown(info).items()
         }
         return replace(info, fields=fields)
 
@@ -106,52 +102,52 @@ class MemoryConnector:
             ) from None
 
     def pull(self, object: str, fields: Sequence[str], since: str | None) -> Iterator[Page]:
-        """Ordered by (stamp, id), from the cursor's stamp on."""
+        """Ordered by (stamp, id), from the cursor's stamp on. The account's own clock says up to
+        when everything was seen."""
         self._info(object)
         start, after = _read_cursor(since)
-        start -= timedelta(seconds=self._account.quirks.lag)
+        lag = timedelta(seconds=self._account.quirks.lag)
+        start -= lag
         size = self.capabilities.page_size
+        # What was deleted before a first load is of no interest; what is deleted during it may
+        # have been read already.
+        all_rows = self._account.rows[object].values()
+        unseen = {row.id for row in all_rows if row.deleted} if since is None else set()
         while True:
             self._call("pull")
-            rows = self._changed(object, start, after, first_load=since is None)
+            seen_to = self._account.now() - lag
+            rows = self._changed(object, start, after, size + 1, unseen)
             chosen = rows[:size]
             last = len(rows) <= size
             if chosen:
                 start, after = chosen[-1].modified_at, chosen[-1].id
-            # The last page's cursor repeats its stamp: others may still get the same one.
-            cursor = _cursor(start, "" if last else after)
+            # The last page's cursor repeats its instant: others may still get the same stamp.
             yield Page(
                 records=tuple(self._record(object, row, fields) for row in chosen),
-                cursor=cursor,
+                cursor=_cursor(max(start, seen_to), "") if last else _cursor(start, after),
                 last=last,
                 expected=None,
             )
             if last:
                 return
 
-    def _changed(self, object: str, start: datetime, after: str, *, first_load: bool) -> list[Row]:
+    def _changed(
+        self, object: str, start: datetime, after: str, most: int, unseen: set[str]
+    ) -> list[Row]:
+        """The first rows after (start, after), at most so many; no deleted one of `unseen`."""
         shown = self._account.now() - timedelta(seconds=self._account.quirks.lag)
-        rows = [
+        rows = (
             row
             for row in self._account.rows[object].values()
             if (row.modified_at, row.id) > (start, after)
             and (row.modified_at <= shown or not self._account.quirks.lag)
-            and not (row.deleted and first_load)
-        ]
-        return sorted(rows, key=lambda row: (row.modified_at, row.id))
+            and not (row.deleted and row.id in unseen)
+        )
+        return nsmallest(most, rows, key=lambda row: (row.modified_at, row.id))
 
     def _record(self, object: str, row: Row, fields: Sequence[str]) -> Record:
-        known, hidden = self._account.objects[object].fields, self._account.quirks.hidden
-        external = self._account.external.get(object)
-        values = (
-            {}
-            if row.deleted
-            else {
-                name: row.values.get(name)
-                for name in fields
-                if (name in known or name == external) and name not in hidden
-            }
-        )
+        shown = self._account.shown(self._info(object))
+        values = {} if row.deleted else {n: _value(row, shown[n]) for n in fields if n in shown}
         return Record(
             object=object,
             id=row.id,
@@ -188,6 +184,10 @@ class MemoryConnector:
         """Live records by value, immediately."""
         if not values:
             return []
+        if field not in self._account.shown(self._info(object)):
+            raise Misconfigured(
+                f"{self.connection}: {object} has no field {field!r}", connection=self.connection
+            )
         self._call("find")
         return [
             self._record(object, row, fields)
@@ -196,39 +196,42 @@ class MemoryConnector:
         ]
 
     def push(self, object: str, writes: Sequence[Write]) -> list[WriteResult]:
-        """One after another; a failing one leaves the others alone."""
+        """In batches, one write after another; a failing one leaves the others alone."""
         self._info(object)
-        if not writes:
-            return []
-        self._call("push")
-        results = []
-        for write in writes:
-            self._account.writes += 1
+        results: list[WriteResult] = []
+        size = self.capabilities.write_batch
+        for start in range(0, len(writes), size):
+            batch = writes[start : start + size]
             try:
-                results.append(self._apply(object, write))
-            except ItemError as error:
-                results.append(WriteResult(key=write.key, id=write.id, error=error))
-        self._call("push", "after")
+                self._call("push")
+                made = [self._outcome(object, write) for write in batch]
+                self._call("push", "after")
+                results += made
+            except (Wait, Stop, Bug) as error:
+                if isinstance(error, Stop) and not start:
+                    raise
+                left = writes[start:]
+                return results + [WriteResult(w.key, id=w.id, error=error) for w in left]
         return results
 
+    def _outcome(self, object: str, write: Write) -> WriteResult:
+        self._account.writes += 1
+        try:
+            refused = refusal(self.connection, object, write)
+            if refused is not None:
+                raise refused
+            return self._apply(object, write)
+        except ItemError as error:
+            return WriteResult(key=write.key, id=write.id, error=error)
+
     def _apply(self, object: str, write: Write) -> WriteResult:
-        account = self._account
-        self._refuse_read_only(write)
-        row = None
-        created = False
-        if write.kind == "create":
-            row = self._by_external(object, write)
-            values = dict(write.values)
-            if write.external is not None:
-                values[write.external[0]] = write.external[1]
-            self._refuse_duplicate(object, values, row.id if row else "")
-            if row is None:
-                self._refuse_missing(object, values)
-                row = account.rows[object][account.create(object, values, HUB_USER)]
-                created = True
-            else:
-                account.edit(object, row.id, values, HUB_USER)
-        else:
+        account, info = self._account, self._info(object)
+        values = stored(info, write.values)
+        if write.external is not None:
+            values[write.external[0]] = write.external[1]
+        row = self._by_external(object, write)
+        created = write.kind == "create" and row is None
+        if write.kind != "create":
             row = account.rows[object].get(write.id)
             if row is None or row.deleted:
                 raise Gone(
@@ -236,11 +239,15 @@ class MemoryConnector:
                     connection=self.connection,
                     merged_into=row.merged_into if row else "",
                 )
-            if write.kind == "archive":
-                account.remove(object, write.id, HUB_USER)
+        if write.kind == "archive":
+            account.remove(object, write.id, HUB_USER)
+        else:
+            require(account, self.connection, info, replace(write, values=values), _id(row))
+            if row is None:
+                row = account.rows[object][account.create(object, values, HUB_USER)]
             else:
-                self._refuse_duplicate(object, write.values, write.id)
-                account.edit(object, write.id, write.values, HUB_USER)
+                account.edit(object, row.id, values, HUB_USER)
+        assert row is not None
         told = account.quirks.returns_version
         return WriteResult(
             key=write.key,
@@ -251,46 +258,11 @@ class MemoryConnector:
         )
 
     def _by_external(self, object: str, write: Write) -> Row | None:
-        if write.external is None:
+        if write.kind != "create" or write.external is None:
             return None
         name, value = write.external
         rows = self._account.live(object).values()
         return next((row for row in rows if row.values.get(name) == value), None)
-
-    def _refuse_read_only(self, write: Write) -> None:
-        refused = sorted(write.values.keys() & self._account.quirks.read_only)
-        if refused:
-            raise Refused(
-                f"{self.connection}: {', '.join(refused)} cannot be written",
-                connection=self.connection,
-                words=f"read-only: {', '.join(refused)}",
-                fields=tuple(refused),
-            )
-
-    def _refuse_missing(self, object: str, values: dict[str, base.Value]) -> None:
-        for name, field in self._account.objects[object].fields.items():
-            if field.required and values.get(name) is None:
-                raise Invalid(
-                    f"{self.connection}: {object} needs {name}",
-                    connection=self.connection,
-                    words=f"required: {name}",
-                    fields=(name,),
-                )
-
-    def _refuse_duplicate(self, object: str, values: object, own: str) -> None:
-        assert isinstance(values, dict) or hasattr(values, "items")
-        for name, value in values.items():
-            if value is None or name not in self._account.quirks.unique:
-                continue
-            for row in self._account.live(object).values():
-                if row.id != own and row.values.get(name) == value:
-                    raise Duplicate(
-                        f"{self.connection}: {object} {row.id} already has this {name}",
-                        connection=self.connection,
-                        words=f"duplicate: {name}",
-                        fields=(name,),
-                        of=row.id,
-                    )
 
     def users(self) -> list[User]:
         """The account's users."""
@@ -306,10 +278,7 @@ class MemoryConnector:
         """Add the external-id field."""
         self._call("provision")
         info = self._info(object)
-        created = field not in info.fields
-        if created:
-            made = FieldInfo(field, field, NativeType.TEXT, unique=True)
-            self._account.objects[object] = replace(info, fields={**info.fields, field: made})
+        created = field not in self._account.shown(info)
         self._account.external[object] = field
         return Provisioned(object, field, created)
 
@@ -326,3 +295,21 @@ def _read_cursor(since: str | None) -> tuple[datetime, str]:
         return datetime.min.replace(tzinfo=UTC) + timedelta(days=1), ""
     stamp, after = json.loads(since)
     return datetime.fromisoformat(stamp), after
+
+
+def _id(row: Row | None) -> str:
+    return row.id if row else ""
+
+
+#: Fields of type instant in which an account shows a record's own stamps.
+_STAMPS = {
+    "created_at": lambda row: row.created_at,
+    "modified_at": lambda row: row.modified_at,
+}
+
+
+def _value(row: Row, field: FieldInfo) -> Value:
+    if field.type is NativeType.INSTANT and field.name in _STAMPS:
+        return str(_STAMPS[field.name](row).isoformat())
+    value = row.values.get(field.name)
+    return () if value is None and field.type is NativeType.LOOKUPS else value

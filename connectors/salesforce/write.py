@@ -6,8 +6,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from connectors.base import ObjectInfo, Value, Write, WriteResult
-from connectors.errors import ConnectorError, Invalid, ItemError, Refused
+from connectors.base import ObjectInfo, Write, WriteResult
+from connectors.errors import ConnectorError, ItemError, Refused
 from connectors.salesforce.batch import Batches, Item, Send
 from connectors.salesforce.bulk_write import BulkWriter
 from connectors.salesforce.client import Client
@@ -16,6 +16,7 @@ from connectors.salesforce.gone import UNCLEAR, explain
 from connectors.salesforce.roles import RoleWriter, role_change
 from connectors.salesforce.soql import name
 from connectors.salesforce.values import encode, to18
+from connectors.text import refusal
 from connectors.transport import Retrier
 
 
@@ -59,6 +60,11 @@ class Writer:
         """The JSON of a write; with an error where it cannot be sent at all."""
         if write.kind == "archive":
             return Item({}, id=to18(write.id), version=write.version)
+        item = Item({}, id=to18(write.id), version=write.version)
+        item.error = refusal(self._client.connection, info.name, write)
+        if item.error is not None:
+            item.done = True
+            return item
         plain = {field: value for field, value in write.values.items() if field != ROLES}
         unseen = sorted(field for field in plain if field not in info.fields)
         if unseen:
@@ -70,9 +76,6 @@ class Writer:
             self._fail(item, Refused, f"{info.name} shows no field {', '.join(unseen)}", unseen)
             return item
         for field, value in plain.items():
-            if _unwritable(value):
-                self._fail(item, Invalid, f"{field} holds half a character", [field])
-                return item
             body[field] = encode(value, info.fields[field])
         if write.kind == "update":
             body["id"] = item.id
@@ -173,15 +176,3 @@ def _is_deleted(result: Mapping[str, Any]) -> bool:
     return any(
         entry.get("statusCode") == "ENTITY_IS_DELETED" for entry in result.get("errors") or ()
     )
-
-
-def _unwritable(value: Value) -> bool:
-    """Text with half a surrogate pair cannot be sent as UTF-8."""
-    texts = value if isinstance(value, tuple) else (value,)
-    try:
-        for text in texts:
-            if isinstance(text, str):
-                text.encode()
-    except UnicodeEncodeError:
-        return True
-    return False

@@ -25,6 +25,7 @@ from connectors.errors import (
     Stop,
     Wait,
 )
+from connectors.text import refusal
 from connectors.transport import Retrier
 from connectors.zoho import errors
 from connectors.zoho.bulk_write import BulkWriter
@@ -122,6 +123,9 @@ class Writer:
         )
 
     def _item(self, object: str, write: Write, fields: Mapping[str, FieldInfo]) -> dict[str, Any]:
+        refused = refusal(self._client.connection, object, write)
+        if refused is not None:
+            raise refused
         item: dict[str, Any] = {}
         if write.kind != "create":
             item["id"] = write.id

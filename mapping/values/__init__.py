@@ -21,7 +21,7 @@ from mapping.values.numbers import parse_boolean, parse_decimal, parse_integer
 from mapping.values.phones import comparable_phone, phone_key
 from mapping.values.places import country_name, parse_country, parse_currency
 from mapping.values.shared import is_free_mail, is_placeholder, is_role_mailbox, is_shared_domain
-from mapping.values.text import clean, fold, parse_text, spell, without_accents
+from mapping.values.text import clean, fold, parse_text, spell, whole, without_accents
 from mapping.values.times import (
     date_of_instant,
     instant_of_date,
@@ -105,7 +105,7 @@ def parse(kind: Kind, native: Value, context: Context) -> FieldValue:
 
 
 def _as_tuple(value: FieldValue) -> Value:
-    return tuple(value) if isinstance(value, list) else (str(value),)
+    return tuple(map(whole, value)) if isinstance(value, list) else (whole(str(value)),)
 
 
 def _as_decimal(value: FieldValue) -> Value:
@@ -114,8 +114,8 @@ def _as_decimal(value: FieldValue) -> Value:
 
 def _as_is(value: FieldValue) -> Value:
     if isinstance(value, list):
-        return tuple(value)
-    return value
+        return _as_tuple(value)
+    return whole(value) if isinstance(value, str) else value
 
 
 def formatter(kind: Kind, context: Context) -> Callable[[FieldValue], Value]:
@@ -136,7 +136,8 @@ def format(kind: Kind, value: FieldValue, context: Context) -> Value:
     a country's English name.
 
     Raises:
-        Untranslatable: not a canonical value of this kind (a country code that is none).
+        Untranslatable: not a canonical value of this kind (a country code that is none), or text
+            that no vendor can hold.
     """
     return None if value is None else formatter(kind, context)(value)
 

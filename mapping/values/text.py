@@ -39,8 +39,8 @@ _ARABIC = str.maketrans(
 )
 
 
-def clean(text: str) -> str | None:
-    """Canonical text: NFC, trimmed, line ends as ``\\n``; None when nothing is left.
+def whole(text: str) -> str:
+    """The text itself.
 
     Raises:
         Untranslatable: NUL or half a surrogate pair, which no vendor and no store takes.
@@ -49,15 +49,25 @@ def clean(text: str) -> str | None:
         raise Untranslatable(
             "the text holds a NUL character", "Retype the value in the CRM it comes from."
         )
-    if "\r" in text:
-        text = text.replace("\r\n", "\n").replace("\r", "\n")
-    if text.isascii():
-        return text.strip() or None
-    if _SURROGATE.search(text):
+    if not text.isascii() and _SURROGATE.search(text):
         raise Untranslatable(
             "the text holds half a character (a lone surrogate)",
             "Retype the value in the CRM it comes from.",
         )
+    return text
+
+
+def clean(text: str) -> str | None:
+    """Canonical text: NFC, trimmed, line ends as ``\\n``; None when nothing is left.
+
+    Raises:
+        Untranslatable: NUL or half a surrogate pair, which no vendor and no store takes.
+    """
+    text = whole(text)
+    if "\r" in text:
+        text = text.replace("\r\n", "\n").replace("\r", "\n")
+    if text.isascii():
+        return text.strip() or None
     return unicodedata.normalize("NFC", text).strip(EDGE) or None
 
 

@@ -8,7 +8,7 @@ import pytest
 
 from connectors.sandbox.server import Server
 from connectors.transport import Retrier
-from tests.contract.rig import Rig
+from tests.contract.rig import MemoryRig, Rig, ServedRig
 from tests.contract.words import SETUPS
 
 
@@ -26,7 +26,12 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     may choose its own."""
     if "setup" in metafunc.fixturenames and not hasattr(metafunc.cls, "setup"):
         module = metafunc.module.__name__.rpartition(".")[2]
-        ways = [name for name, way in SETUPS.items() if not way.modules or module in way.modules]
+        needed = {need for mark in metafunc.definition.iter_markers("needs") for need in mark.args}
+        ways = [
+            name
+            for name, way in SETUPS.items()
+            if (not way.modules or module in way.modules) and not needed & way.lacks
+        ]
         metafunc.parametrize("setup", ways)
 
 
@@ -34,8 +39,12 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 def rig(setup: str, servers: dict[str, Server], monkeypatch: pytest.MonkeyPatch) -> Iterator[Rig]:
     """A fresh sandbox of the vendor and a connector to it; pauses between tries take no time."""
     monkeypatch.setattr(Retrier, "_pause", lambda self, state: 0.0)
-    if setup not in servers:
-        servers[setup] = Server(None)  # type: ignore[arg-type]
-    made = Rig(SETUPS[setup], servers[setup])
+    made: Rig
+    if SETUPS[setup].vendor == "memory":
+        made = MemoryRig(SETUPS[setup])
+    else:
+        if setup not in servers:
+            servers[setup] = Server(None)  # type: ignore[arg-type]
+        made = ServedRig(SETUPS[setup], servers[setup])
     yield made
     made.close()

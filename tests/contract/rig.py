@@ -17,11 +17,14 @@ from decimal import Decimal
 from functools import cached_property
 from typing import Any
 
+from werkzeug.wrappers import Request, Response
+
 import connectors
 from connectors.base import Access, Connector, FieldInfo, Page, Record, Value, Write, WriteResult
 from connectors.budget import Budget
 from connectors.sandbox.faults import Fault
 from connectors.sandbox.server import Call, Clock, Log, Server
+from tests.contract import memory
 from tests.contract.words import WORDS, Setup, Thing
 
 #: The sandboxes' clocks stand here until a test moves them.
@@ -32,18 +35,16 @@ OLD = "2024-05-06T07:08:09+00:00"
 
 
 class Rig:
-    """One vendor's sandbox behind `server`, a connector to it, and the hand of its users."""
+    """One vendor's sandbox at `url`, a connector to it, and the hand of its users."""
 
-    def __init__(self, setup: Setup, server: Server) -> None:
+    sandbox: Any
+    url: str
+
+    def __init__(self, setup: Setup) -> None:
         self.setup = setup
         self.vendor = setup.vendor
         self.words = WORDS[setup.vendor]
         self.clock = Clock(now=lambda: START)
-        self.sandbox = importlib.import_module(f"connectors.sandbox.{setup.vendor}").Sandbox(
-            clock=self.clock, **setup.sandbox
-        )
-        self.server = server
-        server.vendor, server.log = self.sandbox, Log()
         self._open: list[Connector] = []
 
     @cached_property
@@ -65,7 +66,7 @@ class Rig:
         """How to reach the sandbox, with its own or other credentials and options."""
         return Access(
             connection=f"my-{self.vendor}",
-            url=self.server.url,
+            url=self.url,
             auth=self.credentials() if auth is None else auth,
             sandbox=True,
             options=self.setup.options if options is None else options,
@@ -85,7 +86,7 @@ class Rig:
 
     def close(self) -> None:
         """Close every connector and clear every fault."""
-        self.server.faults.clear()
+        self.clear_faults()
         for connector in self._open:
             connector.close()
 
@@ -94,7 +95,7 @@ class Rig:
     @property
     def calls(self) -> list[Call]:
         """The sandbox's own log of requests."""
-        return self.server.log.calls
+        raise NotImplementedError
 
     def token_calls(self) -> int:
         """How often an access token was asked for."""
@@ -108,18 +109,22 @@ class Rig:
             if not row["deleted"]
         }
 
-    def fault(self, kind: str, **more: Any) -> str:
+    def fault(self, kind: str, **more: Any) -> None:
         """Order a fault of the sandbox; `clear_faults` ends it."""
-        return self.server.faults.add(Fault(self.vendor, kind, **more))
+        raise NotImplementedError
 
     def clear_faults(self) -> None:
         """Let the sandbox behave again."""
-        self.server.faults.clear()
+        raise NotImplementedError
 
     @property
     def struck(self) -> int:
         """How often the faults ordered since the last clearing have struck."""
-        return sum(line["struck"] for line in self.server.faults.lines())
+        raise NotImplementedError
+
+    def received(self, mark: str) -> bool:
+        """Whether the mark was in anything the sandbox was sent."""
+        raise NotImplementedError
 
     # -- a user of the vendor --------------------------------------------------------
 
@@ -195,6 +200,70 @@ class Rig:
         assert result.error is None, result.error
         assert not result.field_errors
         return result
+
+
+class ServedRig(Rig):
+    """A vendor's sandbox behind `server`."""
+
+    def __init__(self, setup: Setup, server: Server) -> None:
+        super().__init__(setup)
+        package = importlib.import_module(f"connectors.sandbox.{setup.vendor}")
+        self.sandbox = package.Sandbox(clock=self.clock, **setup.sandbox)
+        self.server, self.url = server, server.url
+        self._bodies: list[bytes] = []
+        server.vendor, server.log = self.sandbox, Log()
+        handle = self.sandbox.handle
+
+        def kept(request: Request) -> Response:
+            self._bodies.append(request.get_data())
+            response: Response = handle(request)
+            return response
+
+        self.sandbox.handle = kept
+
+    @property
+    def calls(self) -> list[Call]:
+        return self.server.log.calls
+
+    def fault(self, kind: str, **more: Any) -> None:
+        self.server.faults.add(Fault(self.vendor, kind, **more))
+
+    def clear_faults(self) -> None:
+        self.server.faults.clear()
+
+    @property
+    def struck(self) -> int:
+        return sum(line["struck"] for line in self.server.faults.lines())
+
+    def received(self, mark: str) -> bool:
+        return any(mark.encode() in body for body in self._bodies)
+
+
+class MemoryRig(Rig):
+    """An account in this process."""
+
+    def __init__(self, setup: Setup) -> None:
+        super().__init__(setup)
+        self.sandbox = memory.Sandbox(self.clock)
+        self.url = self.sandbox.url
+        self._calls = memory.Calls(self.sandbox)
+
+    @property
+    def calls(self) -> list[Call]:
+        return self._calls.log
+
+    def fault(self, kind: str, **more: Any) -> None:
+        self._calls.order(kind, **more)
+
+    def clear_faults(self) -> None:
+        self._calls.clear()
+
+    @property
+    def struck(self) -> int:
+        return self._calls.struck
+
+    def received(self, mark: str) -> bool:
+        return any(mark in repr(rows) for rows in self.sandbox.account.rows.values())
 
 
 @dataclass

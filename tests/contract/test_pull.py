@@ -198,6 +198,7 @@ def test_a_change_within_the_stamp_last_read(rig: Rig) -> None:
     assert mirror.rows == rig.truth(thing)
 
 
+@pytest.mark.needs("late commits")
 def test_a_transaction_that_shows_late(rig: Rig) -> None:
     """Vendors stamp a change when it begins and show it when it is committed."""
     thing = rig.words.contact
@@ -213,6 +214,7 @@ def test_a_transaction_that_shows_late(rig: Rig) -> None:
     assert mirror.rows == rig.truth(thing)
 
 
+@pytest.mark.needs("late commits")
 def test_a_transaction_that_shows_late_in_a_pull_cut_short(rig: Rig) -> None:
     thing = rig.words.contact
     mirror = Mirror(thing).take(rig.pages(thing))

@@ -10,6 +10,8 @@ from connectors.budget import USUAL, Budget, Terms
 from connectors.transport import Retrier
 from tests.contract.rig import OLD, Mirror, Rig
 
+pytestmark = pytest.mark.needs("wire")
+
 _PAUSE = Retrier._pause
 
 #: Calls that may be refused before a limiter knows what others use.

@@ -65,6 +65,7 @@ def test_reading_never_writes(rig: Rig) -> None:
     assert [call for call in rig.calls if call.wrote], "the log tells writes apart"
 
 
+@pytest.mark.needs("tokens")
 def test_an_expired_token_is_renewed_once(rig: Rig) -> None:
     words, thing = rig.words, rig.words.contact
     renewable = getattr(rig.sandbox, "oauth_credentials", rig.credentials)()
@@ -100,6 +101,7 @@ def _wrong(rig: Rig) -> dict[str, str]:
     }
 
 
+@pytest.mark.needs("tokens")
 def test_wrong_credentials_need_a_person(rig: Rig) -> None:
     thing = rig.words.contact
     connector = rig.connect(_wrong(rig))
@@ -116,6 +118,7 @@ def test_wrong_credentials_need_a_person(rig: Rig) -> None:
     assert rig.truth(thing) == {}
 
 
+@pytest.mark.needs("tokens")
 def test_no_secret_shows(rig: Rig) -> None:
     wrong = _wrong(rig)
     connector = rig.connect(wrong)
@@ -158,6 +161,7 @@ MOMENTS = [
 ]
 
 
+@pytest.mark.needs("wire")
 @pytest.mark.parametrize(("kind", "options"), MOMENTS)
 def test_a_read_that_fails_for_a_moment_is_repeated(
     rig: Rig, kind: str, options: dict[str, Any]
@@ -176,6 +180,7 @@ def test_a_read_that_fails_for_a_moment_is_repeated(
     assert rig.connector.meter.total == len(rig.calls)
 
 
+@pytest.mark.needs("wire")
 @pytest.mark.parametrize(("kind", "options"), MOMENTS)
 @pytest.mark.parametrize("external", [True, False])
 def test_a_write_that_fails_for_a_moment_is_done_once(
@@ -220,6 +225,7 @@ def test_a_write_that_fails_for_a_moment_is_done_once(
     assert old not in rig.truth(thing)
 
 
+@pytest.mark.needs("wire")
 @pytest.mark.parametrize(
     ("kind", "error"), [("error", Unavailable), ("throttle", Throttled), ("cut_after", Unavailable)]
 )
@@ -239,6 +245,7 @@ def test_patience_ends(rig: Rig, kind: str, error: type[ConnectorError]) -> None
     assert rig.struck <= 30
 
 
+@pytest.mark.needs("tokens")
 def test_a_token_ended_by_the_vendor_is_renewed(rig: Rig) -> None:
     thing = rig.words.contact
     renewable = getattr(rig.sandbox, "oauth_credentials", rig.credentials)()
@@ -275,6 +282,7 @@ def test_no_calls_left(rig: Rig) -> None:
     assert Mirror(thing).take(rig.pages(thing)).rows == rig.truth(thing)
 
 
+@pytest.mark.needs("wire")
 def test_a_locked_record_is_tried_again(rig: Rig) -> None:
     thing = rig.words.contact
     made = rig.fill(thing, 3, at=OLD)

@@ -9,6 +9,7 @@ from decimal import Decimal
 import pytest
 
 from connectors.base import NativeType, Value, Write
+from connectors.errors import Invalid
 from tests.contract.rig import OLD, Rig, flag, instant, number, options
 from tests.contract.words import Thing
 
@@ -32,6 +33,32 @@ def test_text(rig: Rig, text: str) -> None:
     rig.update(thing, id, {thing.title: name})
     assert rig.truth(thing) == {id: name}
     assert rig.one(thing, id).values[thing.title] == name
+
+
+@pytest.mark.parametrize("text", ["a\0b", "\0", "x\ud800", "\udfffx", "🎉\ud83c 🎉"])
+def test_text_that_no_vendor_holds_is_refused_and_not_sent(rig: Rig, text: str) -> None:
+    words, thing, bad = rig.words, rig.words.company, f"unsendable {text}"
+    rig.connector.provision(thing.object, words.external)
+    old, other = rig.fill(thing, 2, at=OLD)
+    keyed = (words.external, "e-1")
+    results = rig.push(
+        thing,
+        Write("bad create", "create", thing.row("bad", **{words.text: bad})),
+        Write("good create", "create", thing.row("good")),
+        Write("bad upsert", "create", thing.row(bad), external=keyed),
+        Write("bad update", "update", {words.text: bad, thing.title: "bad"}, id=old),
+        Write("good update", "update", {thing.title: "updated"}, id=other),
+    )
+    assert [result.error is None for result in results] == [False, True, False, False, True]
+    for result, field in zip(results[0:4:2], (words.text, thing.title), strict=True):
+        assert isinstance(result.error, Invalid)
+        assert result.error.fields == (field,)
+        assert result.key in str(result.error)
+        assert rig.connector.connection in str(result.error)
+    assert old in str(results[3].error)
+    assert sorted(rig.truth(thing).values()) == ["good", "row 0", "updated"]
+    assert not rig.received("unsendable")
+    assert rig.received("good")
 
 
 @pytest.mark.parametrize(

@@ -123,6 +123,22 @@ WORDS: dict[str, Words] = {
         },
         users="users",
     ),
+    "memory": Words(
+        company=Thing("company", "name"),
+        contact=Thing("contact", "last_name"),
+        deal=Thing("deal", "name", {"stage": "qualification"}),
+        ticket=Thing("ticket", "subject", {"status": "new"}),
+        external="concord_id",
+        token_path=r"(?!)",
+        text="description", money="annual_revenue", whole="employees",
+        email="email", date="birth_date", options="interests", flag="email_opt_out",
+        employer="company",
+        stage="stage", amount="amount", close="close_date",
+        deal_company="company", deal_contacts="contacts",
+        user=lambda name, email, on: {"name": name, "email": email, "active": on},
+        users="user",
+        crowd=260,
+    ),
 }  # fmt: skip
 
 
@@ -138,6 +154,9 @@ class Setup:
     """Further arguments of the sandbox."""
     modules: tuple[str, ...] = ()
     """The test modules that run on it; all of them if empty."""
+    lacks: frozenset[str] = frozenset()
+    """What tests marked with ``needs`` look for in vain: ``wire``, an HTTP API whose calls are
+    tried again; ``tokens`` that end; ``late commits``, changes stamped before they show."""
 
 
 SETUPS: dict[str, Setup] = {
@@ -155,4 +174,9 @@ SETUPS: dict[str, Setup] = {
         {"api_version": "2026-09", "history": "true", "deletes_every": "0"},
     ),
     "zoho": Setup("zoho", options={"deletes_every": "0"}),
+    "memory": Setup(
+        "memory",
+        options={"batch": "40", "page": "200"},
+        lacks=frozenset({"wire", "tokens", "late commits"}),
+    ),
 }
