@@ -267,6 +267,7 @@ class Access:
         auth: the `auth` block of settings.yaml with secrets resolved.
         sandbox: the address is one of our sandboxes on this machine.
         options: vendor-specific settings, e.g. ``api_version``.
+        time_zone: IANA name of the account's zone, as an earlier check found it; '' if unknown.
         keeper: keeps access tokens from one process to the next; None keeps none.
         budget: what may be spent; None spends without counting.
     """
@@ -276,6 +277,7 @@ class Access:
     auth: Mapping[str, str] = field(default_factory=dict)
     sandbox: bool = False
     options: Mapping[str, str] = field(default_factory=dict)
+    time_zone: str = ""
     keeper: TokenKeeper | None = None
     budget: Budget | None = None
 

@@ -63,6 +63,7 @@ class Describer:
         """Two calls: account details, and whose the token is."""
         reply = self._wire.read("GET", self._paths.account(), "the account")
         about = reply.body
+        self._wire.time_zone = str(about.get("timeZone") or "")
         user, name = self._whose()
         home = str(about.get("companyCurrency") or "")
         others = [str(code) for code in about.get("additionalCurrencies") or []]

@@ -1,12 +1,15 @@
 """What HubSpot's replies say about the calls that are left.
 
 Every reply carries the account's day; all but those of search also the ten seconds and the
-second of our own app (the headers were seen in recorded replies).
+second of our own app (the headers were seen in recorded replies). The day ends at midnight in
+the account's time zone (HubSpot's usage guidelines).
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from datetime import UTC, datetime, time, timedelta
+from zoneinfo import ZoneInfo
 
 from connectors.budget import Budget
 
@@ -16,6 +19,16 @@ _PREFIX = "x-hubspot-ratelimit-"
 def kind(path: str) -> str:
     """``search`` for calls that count against the search API's own limit, '' for others."""
     return "search" if path.rstrip("/").endswith("/search") else ""
+
+
+def day_ends(now: datetime, zone: str) -> datetime | None:
+    """When the day that `now` is in ends, aware UTC; None if `zone` is not known."""
+    try:
+        there = ZoneInfo(zone)
+    except (LookupError, ValueError, OSError):  # no such name, none at all, that of a folder
+        return None
+    tomorrow = now.astimezone(there).date() + timedelta(days=1)
+    return datetime.combine(tomorrow, time(), there).astimezone(UTC)
 
 
 def hear(budget: Budget, headers: Mapping[str, str]) -> None:

@@ -23,6 +23,9 @@ from connectors.hubspot.records import epoch_ms
 
 #: Tombstones on one page, about.
 _TOMBSTONES = 200
+#: More calls than a page of a thousand changes takes: five searches, ten batch reads (twenty with
+#: history) and one for each kind of association.
+_LARGE_PAGE = 30
 
 
 def pull(
@@ -103,8 +106,9 @@ def _changes(
 def _hits(
     reader: Reader, object: str, fields: Sequence[str], cursor: Cursor, overlap: timedelta
 ) -> Hits:
-    """The next records that changed: as many as one call reads associations of, or one
-    search."""
+    """The next records that changed: as many as one call reads associations of; those of one
+    search where nobody asks for associations, or where calls are so few that a large page might
+    never be read to its end."""
     assert cursor.since is not None
     filters = [
         {
@@ -113,7 +117,8 @@ def _hits(
             "value": str(epoch_ms(_instant(cursor.since) - overlap)),
         }
     ]
-    wanted = words.LINKS_READ if words.asked_associations(object, list(fields)) else 1
+    several = words.asked_associations(object, list(fields)) and reader.has_room(_LARGE_PAGE)
+    wanted = words.LINKS_READ if several else 1
     hits = reader.search(object, filters, cursor.after)
     while not hits.last and len(hits.ids) < wanted:
         more = reader.search(object, filters, hits.ids[-1])

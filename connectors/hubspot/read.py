@@ -52,6 +52,10 @@ class Reader:
         """Whether little is left to spend; see `connectors.budget.Budget.is_low`."""
         return self._wire.is_low
 
+    def has_room(self, calls: int) -> bool:
+        """Whether so many calls are left to spend, as far as is known."""
+        return self._wire.has_room(calls)
+
     # -- list
 
     def page(self, object: str, fields: Sequence[str], after: str) -> Listed:

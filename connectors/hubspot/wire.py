@@ -50,7 +50,8 @@ class Reply:
 
 
 class Wire:
-    """The way to one account. `now` is only asked when HubSpot sends no Date."""
+    """The way to one account. `now` is only asked when HubSpot sends no Date; `time_zone` is the
+    account's, '' while it is not known."""
 
     def __init__(
         self,
@@ -62,6 +63,7 @@ class Wire:
         self.connection = access.connection
         self._meter = meter
         self._budget = access.budget
+        self.time_zone = access.time_zone
         self._now = now
         self._retrier = Retrier(sleep=sleep)
         self.host = require_safe(access.url or HOST, access.connection)
@@ -111,6 +113,11 @@ class Wire:
     def is_low(self) -> bool:
         """Whether little is left to spend; see `connectors.budget.Budget.is_low`."""
         return self._budget is not None and self._budget.is_low
+
+    def has_room(self, calls: int) -> bool:
+        """Whether so many calls are left to spend, as far as is known."""
+        left = None if self._budget is None else self._budget.left
+        return left is None or left >= calls
 
     # -- calls
 
@@ -246,8 +253,11 @@ class Wire:
             # The SDK has a tree of its own for each of its forty packages, with no common root;
             # its texts carry headers and bodies, so they are not chained.
             made = errors.translate(error, self.connection)
+            said = dict(getattr(error, "headers", None) or {})
+            if isinstance(made, QuotaExhausted):
+                made.until = limits.day_ends(self._date(said), self.time_zone)
             if self._budget is not None:
-                limits.hear(self._budget, getattr(error, "headers", None) or {})
+                limits.hear(self._budget, said)
                 if isinstance(made, QuotaExhausted):
                     self._budget.ran_out(made)
             raise made from None

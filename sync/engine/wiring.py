@@ -202,6 +202,9 @@ def open_connections(
         spending = budget(settings, name, clock)
         spend.read(session.engine, spending, clock())
         chosen_access = access(settings, name, base, keeper=keeper, budget=spending)
+        if name in known:
+            zone = account_from(known[name]["body"]).time_zone
+            chosen_access = dataclasses.replace(chosen_access, time_zone=zone)
         connector = connect(chosen.vendor, chosen_access)
         try:
             if name in known:

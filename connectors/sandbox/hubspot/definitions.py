@@ -7,7 +7,7 @@ import re
 from connectors.sandbox.hubspot import schema
 from connectors.sandbox.hubspot.objects import Query, flag
 from connectors.sandbox.hubspot.records import Records
-from connectors.sandbox.hubspot.replies import Failure, Json, bad_request, not_found
+from connectors.sandbox.hubspot.replies import TIME_ZONE, Failure, Json, bad_request, not_found
 from connectors.sandbox.hubspot.schema import PIPELINES, REQUIRED, TYPES, Property
 
 _CREATED = "2020-01-01T00:00:00.000Z"
@@ -128,7 +128,7 @@ class Definitions:
         return {
             "portalId": self._portal,
             "accountType": "STANDARD",
-            "timeZone": "Asia/Bangkok",
+            "timeZone": TIME_ZONE,
             "companyCurrency": "USD",
             "additionalCurrencies": ["EUR", "GBP", "THB", "JPY"],
             "utcOffset": "+07:00",

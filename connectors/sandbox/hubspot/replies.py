@@ -8,6 +8,10 @@ import uuid
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
+from zoneinfo import ZoneInfo
+
+#: The account's.
+TIME_ZONE = "Asia/Bangkok"
 
 #: A JSON object on its way in or out.
 Json = dict[str, Any]
@@ -139,7 +143,8 @@ class Allowance:
         return back
 
     def _begin(self, now_ms: int) -> None:
-        day = now_ms // 86_400_000
+        """A day ends at midnight of the account's time zone."""
+        day = datetime.fromtimestamp(now_ms / 1000, ZoneInfo(TIME_ZONE)).toordinal()
         if day != self._day:
             self._day, self._used = day, 0
 

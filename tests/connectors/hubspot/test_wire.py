@@ -16,9 +16,10 @@ from connectors.errors import (
     Throttled,
     Unavailable,
 )
-from connectors.hubspot import connect
+from connectors.hubspot import connect, limits
 from connectors.hubspot.connector import HubSpotConnector
 from connectors.hubspot.versions import Paths, paths
+from connectors.sandbox.faults import Fault
 from connectors.transport import TIMEOUT
 from tests.connectors.hubspot.conftest import Answer, Box, Scripted
 
@@ -54,6 +55,42 @@ def test_an_empty_quota_is_not_knocked_at(scripted: Scripted) -> None:
     with pytest.raises(QuotaExhausted):
         scripted.connector.users()
     assert len(scripted.script.asked) == 1
+
+
+def test_a_used_up_day_ends_at_midnight_of_the_account(box: Box) -> None:
+    """The sandbox's account is in Bangkok, where it is 15:00 at its start."""
+    connector = box.connect()
+    connector.check()
+    box.server.faults.add(Fault("hubspot", "quota", times=None, options={"left": 0}))
+    try:
+        with pytest.raises(QuotaExhausted) as caught:
+            connector.users()
+        assert caught.value.until == datetime(2026, 3, 1, 17, tzinfo=UTC)
+        left = caught.value.until - box.sandbox.clock.now()
+        box.sandbox.clock.advance(left.total_seconds() - 1)
+        with pytest.raises(QuotaExhausted):
+            connector.users()
+        box.sandbox.clock.advance(1)
+        assert connector.users()
+    finally:
+        box.server.faults.clear()
+
+
+@pytest.mark.parametrize(
+    ("now", "zone", "ends"),
+    [
+        ("2026-03-01T08:00:00+00:00", "Asia/Bangkok", "2026-03-01T17:00:00+00:00"),
+        ("2026-03-01T17:00:00+00:00", "Asia/Bangkok", "2026-03-02T17:00:00+00:00"),
+        ("2026-03-08T06:00:00+00:00", "America/New_York", "2026-03-09T04:00:00+00:00"),  # 23 hours
+        ("2026-11-01T05:00:00+00:00", "America/New_York", "2026-11-02T05:00:00+00:00"),  # 25 hours
+        ("2026-03-01T08:00:00+00:00", "", None),
+        ("2026-03-01T08:00:00+00:00", "Nowhere/Land", None),
+        ("2026-03-01T08:00:00+00:00", "America", None),
+    ],
+)
+def test_when_a_day_ends(now: str, zone: str, ends: str | None) -> None:
+    found = limits.day_ends(datetime.fromisoformat(now), zone)
+    assert (found and found.isoformat()) == ends
 
 
 @pytest.mark.parametrize(

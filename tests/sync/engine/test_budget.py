@@ -72,6 +72,7 @@ def pair(servers: dict[str, Server], sqlite_store: Any) -> World:
 def test_it_stops_in_time_and_goes_on_until_all_is_done(
     pair: World, servers: dict[str, Server], sqlite_store: Any
 ) -> None:
+    pair.settings.connections["hubspot"].options["associations_every"] = "0"
     allow(pair, hubspot={"per_day": 12})
     reports: list[Report] = []
     for _ in range(30):
