@@ -7,17 +7,21 @@ are kept for seven days; null is an empty cell in results and ``#N/A`` in upload
 
 from __future__ import annotations
 
+import codecs
 import csv
 import io
-from collections.abc import Iterable, Mapping, Sequence
-from contextlib import suppress
+import tempfile
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
-from typing import Literal
+from itertools import islice
+from typing import IO, Literal
 
 import requests
 
 from connectors.errors import Bug, ConnectorError, Misconfigured, Unavailable
 from connectors.salesforce.client import Client
+from connectors.salesforce.values import to18
 from connectors.transport import Retrier
 
 Kind = Literal["query", "ingest"]
@@ -28,6 +32,8 @@ FIRST, LONGEST = 2.0, 30.0
 PATIENCE = 1800.0
 _OVER = frozenset({"JobComplete", "Failed", "Aborted"})
 _UPLOADS = 4
+#: A result of so many bytes is held in memory, a larger one in a file.
+_IN_MEMORY = 1 << 20
 
 # A cell may hold a whole long text; the module's own limit is below that.
 csv.field_size_limit(1_000_000)
@@ -39,11 +45,19 @@ class JobGone(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """A job as last looked at; `words` is what Salesforce says of its failure."""
+    """A job as last looked at.
+
+    Attributes:
+        words: what Salesforce says of its failure.
+        processed, failed: rows it has worked through, and those of them that it refused; None
+            where that is not said.
+    """
 
     id: str
     state: str
     words: str = ""
+    processed: int | None = None
+    failed: int | None = None
 
     @property
     def over(self) -> bool:
@@ -53,10 +67,12 @@ class Job:
 
 @dataclass(frozen=True, slots=True)
 class ResultPage:
-    """Rows of a query's result; `locator` of the next page is '' on the last."""
+    """Rows of a query's result, read as they are asked for; `count` is how many there are, and
+    `locator` of the next page is '' on the last."""
 
     columns: list[str]
-    rows: list[list[str]]
+    rows: Iterator[list[str]]
+    count: int
     locator: str
 
 
@@ -79,7 +95,13 @@ class Jobs:
             if error.status == 404:
                 raise JobGone(id) from error
             raise
-        return Job(id, str(body.get("state")), str(body.get("errorMessage") or ""))
+        return Job(
+            id,
+            str(body.get("state")),
+            str(body.get("errorMessage") or ""),
+            _whole(body.get("numberRecordsProcessed")),
+            _whole(body.get("numberRecordsFailed")),
+        )
 
     def wait(self, kind: Kind, id: str) -> Job:
         """The job when it is over.
@@ -107,34 +129,55 @@ class Jobs:
         body = {"operation": "query", "query": soql}
         return str(self._client.bulk("POST", "jobs/query", body).json()["id"])
 
-    def results(self, id: str, locator: str, most: int) -> ResultPage:
-        """A page of a finished query, of at most `most` rows.
+    @contextmanager
+    def results(self, id: str, locator: str, most: int, after: str = "") -> Iterator[ResultPage]:
+        """A page of a finished query, of at most `most` rows: those behind the one whose id is
+        `after`, where that one is on the page. The page lies in a temporary file, never whole
+        in memory.
 
         Raises:
             JobGone: the job is not there, or is not finished.
         """
         params = {"maxRecords": str(most)} | ({"locator": locator} if locator else {})
+        with tempfile.SpooledTemporaryFile(max_size=_IN_MEMORY) as spool:
 
-        def ask() -> ResultPage:
-            try:
-                reply = self._client.bulk(
-                    "GET", f"jobs/query/{id}/results", params=params, retry=False
-                )
-            except ConnectorError as error:
-                if error.status == 404 or error.code in (
-                    "INVALIDJOBSTATE",
-                    "INVALID_QUERY_LOCATOR",
-                ):
-                    raise JobGone(id) from error
-                raise
-            columns, rows = self._table(reply)
-            told = reply.headers.get("Sforce-NumberOfRecords", "")
-            if told.isdecimal() and int(told) != len(rows):
-                raise self._torn(f"{len(rows)} rows of {told} came")
-            following = reply.headers.get("Sforce-Locator", "null")
-            return ResultPage(columns, rows, "" if following == "null" else following)
+            def ask() -> tuple[int, int, str]:
+                spool.seek(0)
+                spool.truncate()
+                reply = self._fetch(id, params, spool)
+                came, read = self._counted(spool, after)
+                told = reply.headers.get("Sforce-NumberOfRecords", "")
+                if told.isdecimal() and int(told) != came:
+                    raise self._torn(f"{came} rows of {told} came")
+                following = reply.headers.get("Sforce-Locator", "null")
+                return came, read, "" if following == "null" else following
 
-        return self._retrier.call(ask)
+            came, read, following = self._retrier.call(ask)
+            columns, rows = table(spool)
+            yield ResultPage(columns, islice(rows, read, None), came - read, following)
+
+    def _fetch(self, id: str, params: Mapping[str, str], spool: IO[bytes]) -> requests.Response:
+        try:
+            return self._client.bulk(
+                "GET", f"jobs/query/{id}/results", params=params, into=spool, retry=False
+            )
+        except ConnectorError as error:
+            if error.status == 404 or error.code in ("INVALIDJOBSTATE", "INVALID_QUERY_LOCATOR"):
+                raise JobGone(id) from error
+            raise
+
+    def _counted(self, spool: IO[bytes], after: str) -> tuple[int, int]:
+        """How many whole rows a page has, and how many of them end with the one of that id."""
+        count = read = 0
+        try:
+            columns, rows = table(spool)
+            at = columns.index("Id") if "Id" in columns else 0
+            for count, row in enumerate(rows, 1):
+                if after and to18(row[at]) == after:
+                    read = count
+        except (ValueError, csv.Error):
+            raise self._torn("a row is cut short") from None
+        return count, read
 
     # Uploads
 
@@ -191,7 +234,8 @@ class Jobs:
 
     def _table(self, reply: requests.Response) -> tuple[list[str], list[list[str]]]:
         try:
-            return parsed(reply.content)
+            columns, rows = table(io.BytesIO(reply.content))
+            return columns, list(rows)
         except (ValueError, csv.Error):
             raise self._torn("a row is cut short") from None
 
@@ -202,20 +246,31 @@ class Jobs:
         )
 
 
-def parsed(data: bytes) -> tuple[list[str], list[list[str]]]:
-    """The columns and rows of a result. NUL, which Salesforce lets through, is dropped.
+def table(data: IO[bytes]) -> tuple[list[str], Iterator[list[str]]]:
+    """The columns and rows of a result, from its beginning. NUL, which Salesforce lets through,
+    is dropped.
 
     Raises:
-        ValueError: a row is longer or shorter than the header, or a character is torn.
+        ValueError: now or on the way: a row is longer or shorter than the header, or a character
+            is torn.
     """
-    if b"\x00" in data:
-        data = data.replace(b"\x00", b"")
-    reader = csv.reader(io.TextIOWrapper(io.BytesIO(data), encoding="utf-8-sig", newline=""))
+    data.seek(0)
+    lines = codecs.iterdecode((line.replace(b"\x00", b"") for line in data), "utf-8-sig")
+    reader = csv.reader(lines)
     columns = next(reader, [])
-    rows = [row for row in reader if row]
-    if any(len(row) != len(columns) for row in rows):
-        raise ValueError("a row of another length than the header's")
-    return columns, rows
+
+    def rows() -> Iterator[list[str]]:
+        for row in reader:
+            if row and len(row) != len(columns):
+                raise ValueError("a row of another length than the header's")
+            if row:
+                yield row
+
+    return columns, rows()
+
+
+def _whole(value: object) -> int | None:
+    return value if isinstance(value, int) else None
 
 
 def written(columns: Sequence[str], rows: Iterable[Sequence[str]]) -> str:

@@ -134,7 +134,16 @@ class BulkWriter:
         return self._jobs.wait("ingest", id)
 
     def _settle(self, object: str, job: Job, field: str, waiting: Mapping[str, Item]) -> list[Item]:
-        """Note the outcome of each row; the items to send in another way."""
+        """Note the outcome of each row; the items to send in another way.
+
+        Only what the job itself does not tell is asked for: the ids of what was created, and
+        which rows were refused.
+        """
+        clean = job.state == "JobComplete" and job.failed == 0 and job.processed == len(waiting)
+        if clean and field == "Id":
+            for sent in waiting.values():
+                sent.error, sent.done = None, True
+            return []
         for row in self._jobs.outcome(job.id, "successfulResults"):
             item = waiting.get(_key(field, row.get(field) or row["sf__Id"]))
             if item is not None:
@@ -142,7 +151,7 @@ class BulkWriter:
                 item.created = row["sf__Created"] == "true"
                 item.error, item.done = None, True
         left: list[Item] = []
-        for row in self._jobs.outcome(job.id, "failedResults"):
+        for row in [] if clean else self._jobs.outcome(job.id, "failedResults"):
             item = waiting.get(_key(field, row.get(field) or row["sf__Id"]))
             if item is None or item.done:
                 continue

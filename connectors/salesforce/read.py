@@ -54,7 +54,9 @@ class Reader:
         if isinstance(start, Sweep):
             yield from self._sweeper.pages(object, fields, start)
             return
-        plan, page = self._plans.fresh(object, fields, lambda plan: (plan, self._open(plan, start)))
+        plan, (page, touched) = self._plans.fresh(
+            object, fields, lambda plan: (plan, self._open(plan, start))
+        )
         began = self._client.asked_at or _EPOCH
         expected = int(page["totalSize"])
         if start is None and expected > self._bulk_from:
@@ -75,11 +77,9 @@ class Reader:
             try:
                 page = self._client.more(page["nextRecordsUrl"])
             except LocatorExpired:
-                page = self._open(plan, place or start)
+                page, touched = self._open(plan, place or start)
         end = Cursor(began, "", began)
-        changed: list[str] = []
-        if plan.roles and start is not None:
-            changed = [id for id in self._role_changes(start.roles) if id not in seen]
+        changed = [id for id in touched if id not in seen]
         if not changed:
             yield Page(records, end.dump(), True, expected)
             return
@@ -92,10 +92,25 @@ class Reader:
             found = self._rows.records(plan, self._by_ids(plan, part))
             yield Page(found, end.dump() if last else between, last, expected)
 
-    def _open(self, plan: Plan, start: Cursor | None) -> dict[str, Any]:
+    def _open(self, plan: Plan, start: Cursor | None) -> tuple[dict[str, Any], list[str]]:
+        """The first page of what comes after `start`, and the opportunities whose contact roles
+        were added, changed or removed since the roles were last read."""
         where = f" WHERE {start.condition(plan.stamp, self._overlap)}" if start else ""
-        order = f" ORDER BY {plan.stamp} ASC, Id ASC"
-        return self._client.query(plan.select + where + order, deleted=start is not None)
+        soql = f"{plan.select}{where} ORDER BY {plan.stamp} ASC, Id ASC"
+        if start is None or not plan.roles:
+            return self._client.query(soql, deleted=start is not None), []
+        since = soql_instant(start.roles - self._overlap)
+        roles = (
+            "SELECT OpportunityId FROM OpportunityContactRole WHERE SystemModstamp >= "
+            f"{since} ORDER BY SystemModstamp, Id"
+        )
+        while True:
+            page, touched = self._client.queries([soql, roles], deleted=True)
+            try:
+                rows = self._client.rest(touched)
+            except LocatorExpired:
+                continue
+            return page, list(dict.fromkeys(to18(row["OpportunityId"]) for row in rows))
 
     def _advanced(
         self,
@@ -116,15 +131,6 @@ class Reader:
                 settled = at <= began - self._overlap
                 return Cursor(at, to18(row["Id"]) if settled else "", roles_from)
         return place
-
-    def _role_changes(self, since: datetime) -> list[str]:
-        """Ids of opportunities with roles added, changed or removed since then."""
-        soql = (
-            "SELECT OpportunityId FROM OpportunityContactRole WHERE SystemModstamp >= "
-            f"{soql_instant(since - self._overlap)} ORDER BY SystemModstamp, Id"
-        )
-        rows = self._client.query_all(soql, deleted=True)
-        return list(dict.fromkeys(to18(row["OpportunityId"]) for row in rows))
 
     # By id, by value
 

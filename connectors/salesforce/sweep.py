@@ -6,11 +6,12 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
+from itertools import islice
 from typing import Any
 
 from connectors.base import Page
 from connectors.errors import AuthenticationFailed, Bug, ConnectorError, Wait
-from connectors.salesforce.bulk import JobGone, Jobs
+from connectors.salesforce.bulk import JobGone, Jobs, ResultPage
 from connectors.salesforce.client import Client, LocatorExpired
 from connectors.salesforce.cursor import Sweep
 from connectors.salesforce.describe import ROLES
@@ -18,8 +19,10 @@ from connectors.salesforce.rows import ROLE_FIELDS, Plan, Plans, Rows
 from connectors.salesforce.soql import listed
 from connectors.salesforce.values import of_cell, soql_instant, to18
 
-#: Records of one page, and rows asked of a bulk result in one call.
-PAGE, ROWS = 2_000, 10_000
+#: Records of one page, and rows asked of a bulk result in one call (as simple-salesforce does).
+PAGE, ROWS = 2_000, 50_000
+#: Opportunities whose contact roles are asked for together.
+GROUP = 10_000
 
 
 class Sweeper:
@@ -78,28 +81,40 @@ class Sweeper:
             job = self._jobs.wait("query", sweep.job)
             if job.state != "JobComplete":
                 raise JobGone(job.words)
+        read = sweep.id
         while True:
-            result = self._jobs.results(sweep.job, sweep.locator, ROWS)
-            columns, rows, locator = result.columns, result.rows, result.locator
-            # Only the rows still to come are held on to.
-            del result
-            at = columns.index("Id") if "Id" in columns else 0
-            _drop_read(rows, at, sweep.id)
-            roles = self._roles(rows[0][at], rows[-1][at]) if plan.roles and rows else {}
-            while True:
-                part = [self._row(plan, columns, cells, roles) for cells in rows[:PAGE]]
-                del rows[:PAGE]
-                sweep = replace(sweep, id=to18(part[-1]["Id"]) if part else sweep.id)
-                if not rows:
-                    sweep = replace(sweep, locator=locator)
-                last = not rows and not locator
-                records = self._rows.records(plan, part, whole=True)
-                cursor = sweep.end if last else sweep.dump()
-                yield sweep, Page(records, cursor, last, sweep.expected)
-                if last:
+            with self._jobs.results(sweep.job, sweep.locator, ROWS, read) as result:
+                for part, roles, more in self._parts(plan, result):
+                    rows = [self._row(plan, result.columns, cells, roles) for cells in part]
+                    sweep = replace(sweep, id=to18(rows[-1]["Id"]) if rows else sweep.id)
+                    if not more:
+                        sweep = replace(sweep, locator=result.locator)
+                    last = not more and not result.locator
+                    records = self._rows.records(plan, rows, whole=True)
+                    cursor = sweep.end if last else sweep.dump()
+                    yield sweep, Page(records, cursor, last, sweep.expected)
+                if not result.locator:
                     return
-                if not rows:
-                    break
+            # What was read before is on the page that the cursor named, and on no other.
+            read = ""
+
+    def _parts(
+        self, plan: Plan, result: ResultPage
+    ) -> Iterator[tuple[list[list[str]], Mapping[str, list[dict[str, Any]]], bool]]:
+        """The rows of a result by pages, with the contact roles among them, and whether there
+        are more; one empty part if there are no rows."""
+        at = result.columns.index("Id") if "Id" in result.columns else 0
+        left = result.count
+        while True:
+            # The roles of many pages come in one query.
+            group = list(islice(result.rows, GROUP if plan.roles else PAGE))
+            roles = self._roles(group[0][at], group[-1][at]) if plan.roles and group else {}
+            for start in range(0, len(group) or 1, PAGE):
+                part = group[start : start + PAGE]
+                left -= len(part)
+                yield part, roles, left > 0
+            if left <= 0:
+                return
 
     def _row(
         self,
@@ -160,11 +175,3 @@ class Sweeper:
                 page = self._client.more(page["nextRecordsUrl"])
             except LocatorExpired:
                 plan, page = self._plans.fresh(object, fields, ask)
-
-
-def _drop_read(rows: list[list[str]], at: int, id: str) -> None:
-    """Drop the rows up to the one with that id, if it is among them; `at` is its column."""
-    for number, row in enumerate(rows):
-        if id and to18(row[at]) == id:
-            del rows[: number + 1]
-            return

@@ -8,6 +8,8 @@ themselves say what became of them: those we changed since are read, nothing is 
 An empty cell says one thing for the whole job: with ``ignore_empty`` the field is left alone,
 without it is emptied. So the rows of one job have the same fields, or none of them empties one.
 
+A job's result names the records and not their new stamps; the next pull brings those.
+
 Zoho's result names an error code and a column. What it says it did not write is left to the
 record APIs, which tell which record a duplicate is of, and try locked records again.
 
@@ -26,7 +28,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from connectors.base import Account, Write, WriteResult
+from connectors.base import Write, WriteResult
 from connectors.errors import Bug, ConnectorError, Stop, Unavailable, Wait
 from connectors.transport import Retrier
 from connectors.zoho.cells import Unfit, write_cell
@@ -90,7 +92,6 @@ class BulkWriter:
         self._describer = describer
         self._retrier = retrier
         self._least = least
-        self._account: Account | None = None
 
     # -- which rows ------------------------------------------------------------------
 
@@ -147,9 +148,10 @@ class BulkWriter:
                 written; the others were not.
         """
         try:
-            account = self._account = self._account or self._describer.check()
             uploaded = self._client.upload(
-                "upload", sheet.zip(object), {"feature": "bulk-write", "X-CRM-ORG": account.id}
+                "upload",
+                sheet.zip(object),
+                {"feature": "bulk-write", "X-CRM-ORG": self._describer.organisation()},
             )
             details = uploaded.body.get("details") or {}
             body = self._body(object, sheet, str(details.get("file_id")))
@@ -157,7 +159,7 @@ class BulkWriter:
             return
 
         def seen() -> dict[str, _Seen]:
-            return self._seen(object, sheet, uploaded.at, account.user_id)
+            return self._seen(object, sheet, uploaded.at, self._describer.check().user_id)
 
         try:
             job = self._jobs.start("write", body)
@@ -174,16 +176,11 @@ class BulkWriter:
             return
         except Failed:
             return
-        try:
-            stamps = seen()
-        except ConnectorError:
-            # Written they are; the next pull brings the stamps.
-            stamps = {}
         for at, row in sheet.rows.items():
             name = row[sheet.names[0]].strip()
             if name in written:
                 created, id = written[name]
-                results[at] = _result(writes[at], created, id, stamps.get(name))
+                results[at] = _result(writes[at], created, id, None)
 
     def _look(
         self,

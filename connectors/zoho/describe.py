@@ -97,6 +97,14 @@ class Describer:
     def __init__(self, client: Client) -> None:
         self._client = client
         self._known: dict[str, ObjectInfo] = {}
+        self._organisation = ""
+
+    def organisation(self) -> str:
+        """The id of the organisation, which uploads name; asked once."""
+        if not self._organisation:
+            found = self._client.get("org").rows("org")
+            self._organisation = str(found[0].get("zgid") or found[0].get("id")) if found else ""
+        return self._organisation
 
     def describe(self, object: str) -> ObjectInfo:
         """The module's fields, read now.

@@ -16,6 +16,11 @@ from connectors.sandbox.salesforce.wire import Refusal, Refusals, Reply, listed
 #: Records in one collection call, ids in one retrieve, requests in one composite call.
 RECORDS, IDS, REQUESTS = 200, 2000, 25
 
+#: Requests of one composite call that may be queries or collections.
+COSTLY = 5
+
+_COSTLY = re.compile(r"/v\d+\.0/(query|queryAll|composite/sobjects)\b")
+
 Dispatch = Callable[[str, str, Mapping[str, str], Any], Reply]
 
 
@@ -172,6 +177,12 @@ class Composite:
     def run(self, body: Any) -> dict[str, Any]:
         """Requests that may refer to earlier results as ``@{reference.field}``."""
         parts = _few(listed(body, "compositeRequest"))
+        costly = [part for part in parts if _COSTLY.search(str(part["url"]))]
+        if len(costly) > COSTLY:
+            raise Refusal(
+                "LIMIT_EXCEEDED",
+                f"at most {COSTLY} of the requests may be queries or sObject Collections",
+            )
         replies: dict[str, Any] = {}
         answers: list[dict[str, Any]] = []
         try:

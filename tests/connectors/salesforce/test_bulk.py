@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 from collections.abc import Callable
 from dataclasses import replace
@@ -25,7 +26,7 @@ from connectors.errors import (
     Unavailable,
 )
 from connectors.salesforce import SalesforceConnector, bulk_write, sweep
-from connectors.salesforce.bulk import parsed, written
+from connectors.salesforce.bulk import table, written
 from connectors.salesforce.bulk_write import errors
 from connectors.sandbox.faults import Fault
 from connectors.sandbox.salesforce import csvs
@@ -75,6 +76,7 @@ def small(monkeypatch: pytest.MonkeyPatch) -> None:
     """Results and pages of few rows."""
     monkeypatch.setattr(sweep, "ROWS", 5)
     monkeypatch.setattr(sweep, "PAGE", 2)
+    monkeypatch.setattr(sweep, "GROUP", 4)
 
 
 # -- the same values
@@ -199,8 +201,8 @@ def test_25_000_of_one_stamp_are_complete(org: Org) -> None:
     assert ids == []
     assert largest == 2000
     assert {page.expected for page in pages} == {25_000}
-    # Describe, first query, the job, two looks at it, three pages of results.
-    assert org.sandbox.rest.used - before == 8
+    # Describe, first query, the job, two looks at it, its result.
+    assert org.sandbox.rest.used - before == 6
     org.sandbox.clock.advance(3600)
     assert records(connector.pull("Contact", ["LastName"], pages[-1].cursor)) == []
 
@@ -568,8 +570,10 @@ def test_a_cut_writes_nothing_twice(org: Org, kind: str, method: str, path: str)
     connector = keyed(org)
     connector.describe("Contact")
     fault(org, kind, method, path)
-    results = connector.push("Contact", creates(3))
+    refused = Write("bad", "create", {"LastName": "x" * 100}, external=(KEY, "bad"))
+    *results, bad = connector.push("Contact", [*creates(3), refused])
     fine(results)
+    assert isinstance(bad.error, Invalid)
     assert [result.created for result in results] == [True] * 3, "one job was processed, once"
     assert len(live(org)) == 3
     assert sum(line["struck"] for line in org.server.faults.lines()) == 1
@@ -618,10 +622,16 @@ def test_many_updates_take_few_calls(org: Org) -> None:
     before = connector.meter.total
     writes = [Write(id, "update", {"Title": f"t{n}"}, id) for n, id in enumerate(ids)]
     assert fine(connector.push("Contact", writes)) == ids
-    # Made, filled, started, looked at, and two lists of results.
-    assert connector.meter.total - before == 6
+    # Made, filled, started, looked at: none was refused, and the ids are known.
+    assert connector.meter.total - before == 4
     rows = live(org)
     assert [rows[id]["Title"] for id in ids] == [f"t{n}" for n in range(2001)]
+
+
+def test_of_creates_only_the_ids_are_fetched(org: Org) -> None:
+    connector = keyed(org)
+    fine(connector.push("Contact", creates(3)))
+    assert bulk_calls(org)[-2:] == ["GET job", "GET successfulResults"]
 
 
 def test_credentials_that_end_are_told_with_what_was_written(org: Org) -> None:
@@ -639,7 +649,7 @@ def test_the_same_values_planned_on_a_newer_version_are_sent(org: Org) -> None:
     """What a person changed meanwhile is not taken for what the lost job wrote."""
     [id] = people(org, 1)
     connector = keyed(org)
-    fault(org, "cut_after", "GET", "/successfulResults$", times=6)
+    fault(org, "cut_after", "GET", r"/ingest/750\w+$", times=6)
     write = Write("k", "update", {"Title": "ours"}, id, version="1")
     assert isinstance(connector.push("Contact", [write])[0].error, Unavailable)
     org.sandbox.edit("Contact", id, {"Title": "theirs"})
@@ -654,7 +664,8 @@ TEXT = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\x00
 def test_any_text_survives_csv_both_ways(rows: list[list[str]]) -> None:
     columns = ["one", "two"]
     result = csvs.written(columns, rows).encode()
-    assert parsed(result) == (columns, rows)
+    found, lines = table(io.BytesIO(result))
+    assert (found, list(lines)) == (columns, rows)
     assert csvs.parsed(written(columns, rows).encode()) == (columns, rows)
 
 
