@@ -19,6 +19,7 @@ from sync.commands import (
     reports,
     runs,
     servers,
+    undo,
 )
 from sync.commands.exits import MEANING, advise
 from sync.commands.hub import Hub, errors
@@ -95,7 +96,18 @@ def concord(
     context.obj = Hub(path=settings, quiet=quiet, debug=debug)
 
 
-for group in (accounts, runs, problems, conflicts, identity, explain, reports, mappings, servers):
+for group in (
+    accounts,
+    runs,
+    undo,
+    problems,
+    conflicts,
+    identity,
+    explain,
+    reports,
+    mappings,
+    servers,
+):
     group.register(app)
 
 

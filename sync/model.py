@@ -153,6 +153,20 @@ class PlannedWrite:
         }
 
 
+@dataclass(frozen=True, slots=True)
+class Queued:
+    """A write in the outbox.
+
+    Status: ``planned`` (not yet held against the limits), ``pending`` (may be sent),
+    ``sending`` (a call was begun), ``held`` (waits for a person).
+    """
+
+    id: int
+    run: int
+    write: PlannedWrite
+    status: str
+
+
 def fingerprint(value: Any) -> str:
     """A short text that is equal for equal JSON values."""
     text = orjson.dumps(value, option=orjson.OPT_SORT_KEYS)

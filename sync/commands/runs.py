@@ -22,6 +22,7 @@ from sync.commands.exits import OF_STATUS, Code, no_such, readable
 from sync.commands.hub import Hub, of, print_json
 from sync.engine.report import Report
 from sync.engine.run import Options, run
+from sync.model import Queued
 from sync.settings import SYNCED, SettingsError
 from sync.store import books, queues
 
@@ -280,7 +281,7 @@ def _row(found: list[dict[str, Any]], run: int) -> dict[str, Any]:
     return found[0]
 
 
-def _held(session: Any, run: int) -> list[queues.Queued]:
+def _held(session: Any, run: int) -> list[Queued]:
     row = _row(books.runs(session, run=run), run)
     if row["status"] != "held":
         raise SettingsError([f"run {run} is not held: it is {row['status']}"])

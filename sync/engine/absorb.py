@@ -11,7 +11,7 @@ from dataclasses import replace
 
 from connectors.base import Record
 from mapping.schema import Field, Fields, ObjectSchema
-from sync.engine.merge import Same
+from sync.engine.voices import Same
 from sync.model import Place, Replica
 
 

@@ -11,7 +11,7 @@ from dataclasses import replace
 
 from mapping.schema import OBJECTS, Fields
 from mapping.stages import load_stages
-from sync.engine import identity, references, release
+from sync.engine import identity, references, release, restore
 from sync.engine.gone import bury
 from sync.engine.merge import merge
 from sync.engine.placing import place
@@ -24,6 +24,7 @@ from sync.model import (
     Merged,
     Place,
     PlannedWrite,
+    Queued,
     Replica,
     fingerprint,
 )
@@ -66,6 +67,8 @@ def _settle(
     known = replicas.load(session, object, places)
     links = references.load_links(session, schema, known.values())
     conflicts = books.waiting_conflicts(session, object, ids)
+    undone = books.undone(session, object, ids)
+    undoing = queues.undoing(session, object, ids)
     rules = wiring.rules(object)
     outcomes: dict[str, tuple[entities.Entity, Merged, list[Member]]] = {}
     changed_replicas: list[Replica] = []
@@ -80,8 +83,13 @@ def _settle(
             if status == "resolved"
         }
         members = [r.member for r in resolved]
-        merged = merge(schema, entity.fields, members, rules, wiring.same, decided)
-        entity.archived = id in doomed or (not linked.get(id) and not entity.merged_into)
+        on_the_way = undoing.get(id, [])
+        voices = [restore.as_restored(schema, m, on_the_way, wiring.same) for m in members]
+        merged = merge(
+            schema, entity.fields, voices, rules, wiring.same, decided, undone.get(id, ())
+        )
+        made_again = any(queued.write.kind == "create" for queued in on_the_way)
+        entity.archived = id in doomed or not (linked.get(id) or entity.merged_into or made_again)
         outcomes[id] = (entity, merged, members)
         for replica, r in zip(mine, resolved, strict=True):
             if _rebase(replica, r, merged):
@@ -91,9 +99,10 @@ def _settle(
                 for target, record in r.waits_for
             ]
         _close_conflicts(wiring, conflicts.get(id, {}), merged)
-    _compute(object, outcomes)
+    for _, merged, _ in outcomes.values():
+        compute(object, merged.fields)
     _store(wiring, object, outcomes, held, changed_replicas)
-    pending += _plan(wiring, object, outcomes, linked, doomed, asked)
+    pending += _plan(wiring, object, outcomes, linked, doomed, asked, undoing)
     queues.save_pending(session, pending)
     if wiring.is_partial(object):
         queues.touch(session, object, ids)  # connections left out have not been planned for
@@ -102,6 +111,7 @@ def _settle(
         unread = wiring.unread.get(object, frozenset())
         # They have not been planned for where they may turn out to have a record.
         queues.touch(session, object, [id for id in ids if unread - linked.get(id, {}).keys()])
+        queues.touch(session, object, undoing)  # one write at a time for a record
 
 
 def _places(linked: dict[str, dict[str, str]], id: str) -> list[Place]:
@@ -131,16 +141,11 @@ def _close_conflicts(
             books.set_conflict(wiring.session, id, "settled")
 
 
-def _compute(
-    object: str, outcomes: dict[str, tuple[entities.Entity, Merged, list[Member]]]
-) -> None:
+def compute(object: str, fields: Fields) -> None:
     """Set the fields the hub derives: a deal's status follows its stage."""
-    if object != "deal":
-        return
-    stages = load_stages()
-    for _, merged, _ in outcomes.values():
-        stage = stages.get(str(merged.fields.get("stage")))
-        merged.fields["status"] = stage.status if stage else None
+    if object == "deal":
+        stage = load_stages().get(str(fields.get("stage")))
+        fields["status"] = stage.status if stage else None
 
 
 def _store(
@@ -159,10 +164,10 @@ def _store(
         entity.fields = merged.fields
         rows.append(entity)
         if merged.decisions:
-            detail = {decision.field: _decision(decision) for decision in merged.decisions}
+            detail = {decision.field: told(decision) for decision in merged.decisions}
             journal.append(books.Entry(object, id, "merge", detail))
         for disagreement in merged.disagreements:
-            conflicts.append(_conflict(object, id, disagreement))
+            conflicts.append(conflict(object, id, disagreement))
             tally.disagreements += disagreement.first_link
             tally.conflicts += not disagreement.first_link
     entities.save(session, object, rows, wiring.run, now)
@@ -171,7 +176,8 @@ def _store(
     books.save_conflicts(session, conflicts, wiring.run, now)
 
 
-def _decision(decision: Decision) -> dict[str, object]:
+def told(decision: Decision) -> dict[str, object]:
+    """A decision as the journal keeps it."""
     return {
         "old": decision.old,
         "new": decision.new,
@@ -183,7 +189,8 @@ def _decision(decision: Decision) -> dict[str, object]:
     }
 
 
-def _conflict(object: str, entity: str, found: Disagreement) -> books.Conflict:
+def conflict(object: str, entity: str, found: Disagreement) -> books.Conflict:
+    """A disagreement as the queue keeps it."""
     return books.Conflict(
         object=object,
         entity=entity,
@@ -203,6 +210,7 @@ def _plan(
     linked: dict[str, dict[str, str]],
     doomed: set[str],
     asked: set[str],
+    undoing: dict[str, list[Queued]],
 ) -> list[queues.Pending]:
     session, schema = wiring.session, OBJECTS[object]
     targets = wiring.targets(object)
@@ -211,7 +219,17 @@ def _plan(
     reach = references.Reach(session, schema, (m.fields for _, m, _ in outcomes.values()))
     tombstones = replicas.tombstones(session, object, outcomes)
     planned: dict[str, Planned] = {}
+    kept: list[int] = []
     for id, (entity, merged, members) in outcomes.items():
+        busy = set[str]()
+        for queued in undoing.get(id, ()):
+            fields = restore.standing(schema, queued, members, merged.blocked, wiring.same)
+            if fields is None:
+                continue
+            kept.append(queued.id)
+            if fields != queued.write.fields and queued.status == "pending":
+                queues.narrow(session, queued.id, fields)
+            busy.add(queued.write.connection)
         if entity.merged_into or (entity.archived and id not in doomed):
             continue
         absent = set(linked.get(id, {})) - {member.place.connection for member in members}
@@ -221,7 +239,7 @@ def _plan(
             id,
             merged.fields,
             members,
-            targets,
+            [target for target in targets if target.connection not in busy],
             wiring.same,
             reach,
             blocked=merged.blocked,
@@ -232,7 +250,7 @@ def _plan(
     here = {target.connection for target in targets} - wiring.unread.get(object, frozenset())
     failed = release.settle(wiring, object, outcomes, every, here)
     writes = [w for write in every if (w := _without_failed(write, failed)) is not None]
-    queues.replace_outbox(session, object, outcomes, writes, wiring.run)
+    queues.replace_outbox(session, object, outcomes, writes, wiring.run, kept)
     return [
         queues.Pending(m.connection, m.target_object, f"entity:{m.entity}", object, id)
         for id, p in planned.items()

@@ -16,33 +16,36 @@ a first value (new link)  filled beats empty, a fuller address a barer one, then
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+from dataclasses import field as attribute
 from datetime import datetime
 
 from mapping.schema import FULLER_FIRST, Field, Fields, FieldValue, Kind, ObjectSchema, Policy
+from sync.engine.voices import (
+    Candidate,
+    Same,
+    as_sent,
+    base_of,
+    changed_at,
+    has_base,
+    is_empty,
+    items,
+    newest,
+)
 from sync.model import NEVER, Decision, Disagreement, Member, Merged, Place
-
-#: Whether two canonical values of a kind mean the same.
-Same = Callable[[Kind, FieldValue, FieldValue], bool]
 
 
 @dataclass(frozen=True, slots=True)
 class Rules:
-    """Who decides: policy and order of connections by field (a group's first field counts)."""
+    """Who decides, by field (of a group the first field counts).
+
+    `decides`: the connections whose changes count, where not all do.
+    """
 
     policies: Mapping[str, Policy]
     priority: Mapping[str, Sequence[str]]
-
-
-@dataclass(slots=True)
-class _Candidate:
-    """One version of a group: the values a member (or the entity itself) holds."""
-
-    place: Place | None
-    values: Fields
-    at: datetime
-    fresh: bool
+    decides: Mapping[str, Sequence[str]] = attribute(default_factory=dict)
 
 
 def merge(
@@ -52,14 +55,17 @@ def merge(
     rules: Rules,
     same: Same,
     resolutions: Mapping[str, FieldValue] | None = None,
+    undone: Collection[str] = (),
 ) -> Merged:
     """The agreed fields of one entity.
 
     `agreed`: the entity as it was, {} for a new one. `resolutions`: fields a person has
-    decided, which end their conflict. The result does not depend on the order of `members`.
+    decided, which end their conflict. `undone`: fields that an undo left different; they wait
+    until somebody changes one of them, a person resolves them, or all members agree. The
+    result does not depend on the order of `members`.
     """
     ordered = sorted(members, key=lambda m: m.place)
-    merged = _Merger(schema, dict(agreed), ordered, rules, same, resolutions or {})
+    merged = _Merger(schema, dict(agreed), ordered, rules, same, resolutions or {}, undone)
     for group in _groups(schema):
         merged.decide(group)
     return Merged(
@@ -87,48 +93,118 @@ class _Merger:
         rules: Rules,
         same: Same,
         resolutions: Mapping[str, FieldValue],
+        undone: Collection[str],
     ) -> None:
         self.schema = schema
         self.fields = fields
-        self.members = [_as_sent(schema, member, same) for member in members]
-        self.voices = [_as_sent(schema, member, same, derived=True) for member in members]
+        self.members = [as_sent(schema, member, same) for member in members]
+        self.voices = [as_sent(schema, member, same, derived=True) for member in members]
         self.rules = rules
         self.same = same
         self.resolutions = resolutions
+        self.undone = undone
         self.decisions: list[Decision] = []
         self.disagreements: list[Disagreement] = []
         self.blocked: set[str] = set()
 
     def decide(self, group: list[Field]) -> None:
         policy = self.rules.policies[group[0].name]
-        if any(field.name in self.resolutions for field in group):
-            self._resolve(group)
-            rest = [field for field in group if field.name not in self.resolutions]
-            if rest:
-                self._by_change(rest, policy)
+        resolved = [field for field in group if field.name in self.resolutions]
+        if resolved:
+            self._resolve(resolved)
+            group = [field for field in group if field not in resolved]
+            if not group:
+                return
+        displaced: list[Candidate] = []
+        if any(field.name in self.undone for field in group):
+            if self._waits(group):
+                return
+            displaced = self._displaced(group)
+        if resolved:
+            self._by_change(group, policy, displaced)
         elif policy is Policy.UNION and group[0].kind in (Kind.CHOICES, Kind.REFERENCES):
-            self._union(group[0])
+            self._union(group[0], displaced)
         elif policy is Policy.RESTRICTIVE:
             self._restrictive(group[0])
         elif policy is Policy.OLDEST:
             self._oldest(group[0])
         else:
-            self._by_change(group, policy)
+            self._by_change(group, policy, displaced)
+
+    # -- what an undo left different -----------------------------------------------------
+
+    def _waits(self, group: list[Field]) -> bool:
+        """Whether a person has still to say which of the values is right."""
+        silent = self._silent(group)
+        if any(m.place not in silent and self._has_changed(m, group) for m in self.voices):
+            return False
+        for field in group:
+            held = [m.seen[field.name] for m in self._agreed_before(field)]
+            if any(not self.same(field.kind, value, held[0]) for value in held[1:]):
+                self.blocked |= {field.name for field in group}
+                return True
+        for field in group:
+            for value in [m.seen[field.name] for m in self._agreed_before(field)][:1]:
+                if not self.same(field.kind, value, self.fields.get(field.name)):
+                    self._take(field, value, "all agree", None)
+        return False
+
+    def _agreed_before(self, field: Field) -> list[Member]:
+        return [m for m in self.members if field.name in m.seen and has_base(m, field.name)]
+
+    def _displaced(self, group: list[Field]) -> list[Candidate]:
+        """What the members hold that nobody changed: lost when another value is taken."""
+        return [
+            Candidate(member.place, dict(member.seen), member.changed_at, fresh=False)
+            for member in self.voices
+            if not self._has_changed(member, group)
+        ]
+
+    def _has_changed(self, member: Member, group: Sequence[Field]) -> bool:
+        return any(
+            not self.same(field.kind, member.seen[field.name], base_of(member, field.name))
+            for field in group
+            if field.name in member.seen and has_base(member, field.name)
+        )
+
+    # -- who may decide ------------------------------------------------------------------
+
+    def _silent(self, group: Sequence[Field]) -> frozenset[Place]:
+        """Members whose changes do not count: others decide, and one of those has a record."""
+        deciding = self.rules.decides.get(group[0].name, ())
+        said = {m.place for m in self.members if any(f.name in m.seen for f in group)}
+        silent = frozenset(place for place in said if place.connection not in deciding)
+        return silent if deciding and silent != said else frozenset()
+
+    def _only(self, group: Sequence[Field]) -> str:
+        deciding = self.rules.decides.get(group[0].name, ())
+        return f"only {' and '.join(deciding)} decide{'s' if len(deciding) == 1 else ''}"
 
     # -- policies that look at everybody -----------------------------------------------
 
-    def _union(self, field: Field) -> None:
+    def _union(self, field: Field, displaced: Sequence[Candidate]) -> None:
         name = field.name
-        old = _items(self.fields.get(name))
+        old = items(self.fields.get(name))
+        silent = self._silent([field])
+        if silent and not old:
+            decided = [m for m in self.members if m.place not in silent and m.seen.get(name)]
+            silent = silent if decided else frozenset()
+        for candidate in displaced:
+            old |= items(candidate.values.get(name))
         adds: set[str] = set()
         removes: set[str] = set()
         source: Member | None = None
+        overruled: list[tuple[Place, FieldValue]] = []
         for member in self.members:
             if name not in member.seen:
                 continue
-            seen = _items(member.seen[name])
-            base = _items(_base(member, name)) if _has_base(member, name) else set()
+            seen = items(member.seen[name])
+            base = items(base_of(member, name)) if has_base(member, name) else set()
             added, removed = seen - base, base - seen
+            if member.place in silent:
+                if (added - old) or (removed & old):
+                    overruled.append((member.place, member.seen[name]))
+                continue
             if (added - old) or (removed & old):
                 source = member
             adds |= added
@@ -136,10 +212,13 @@ class _Merger:
         new = sorted((old | adds) - (removes - adds))
         known = name in self.fields or any(name in member.seen for member in self.members)
         value: FieldValue = new or None
+        reason = f"overruled: {self._only([field])}" if overruled else "union"
         if known and not self.same(field.kind, value, self.fields.get(name)):
-            self._take(field, value, "union", source)
+            self._take(field, value, reason, source, tuple(overruled))
         elif known:
             self.fields.setdefault(name, value)
+            if overruled:
+                self._take(field, self.fields[name], reason, None, tuple(overruled))
 
     def _restrictive(self, field: Field) -> None:
         said = [member for member in self.members if member.seen.get(field.name) is not None]
@@ -166,51 +245,90 @@ class _Merger:
 
     # -- three-way merge -----------------------------------------------------------------
 
-    def _by_change(self, group: list[Field], policy: Policy) -> None:
-        changed: list[_Candidate] = []
-        fresh: list[_Candidate] = []
+    def _by_change(
+        self, group: list[Field], policy: Policy, displaced: Sequence[Candidate]
+    ) -> None:
+        changed: list[Candidate] = []
+        fresh: list[Candidate] = []
         for member in self.voices:
             values = {f.name: member.seen[f.name] for f in group if f.name in member.seen}
             if not values:
                 continue
-            known = [f for f in group if f.name in values and _has_base(member, f.name)]
-            at = _changed_at(member, values)
-            if any(not self.same(f.kind, values[f.name], _base(member, f.name)) for f in known):
-                changed.append(_Candidate(member.place, values, at, fresh=False))
-            elif len(known) < len(values):
-                fresh.append(_Candidate(member.place, values, at, fresh=True))
+            at = changed_at(member, values)
+            if self._has_changed(member, group):
+                changed.append(Candidate(member.place, values, at, fresh=False))
+            elif any(not has_base(member, name) for name in values):
+                fresh.append(Candidate(member.place, values, at, fresh=True))
         old = {f.name: self.fields[f.name] for f in group if f.name in self.fields}
-        filled = [c for c in fresh if not _is_empty(c.values, group)]
+        filled = [c for c in fresh if not is_empty(c.values, group)]
         if not filled and not changed and all(value is None for value in old.values()):
             # A currency without an amount says little, but more than nothing.
             filled = [c for c in fresh if any(v is not None for v in c.values.values())]
-        fresh = filled
+        silent = self._silent(group)
+        spoken = [c for c in (*changed, *filled) if c.place not in silent]
+        if not spoken and is_empty(old, group):
+            silent = frozenset()  # whoever has a value may fill what nobody filled
+        overruled = [c for c in (*changed, *filled) if c.place in silent]
+        changed = [c for c in changed if c.place not in silent]
+        fresh = [c for c in filled if c.place not in silent]
         if not changed and not fresh:
+            self._overrule(group, overruled)
             return
-        candidates = list(changed)
-        if fresh:
-            candidates += fresh
-            if not changed and not _is_empty(old, group):
-                candidates.append(_Candidate(None, old, self._agreed_at(fresh), fresh=False))
+        candidates = [*changed, *fresh]
+        if not changed and not is_empty(old, group):
+            if self._is_theirs(group, silent):
+                overruled += [c for c in self._displaced(group) if c.place in silent]
+            else:
+                candidates.append(Candidate(None, old, self._agreed_at(fresh), fresh=False))
         distinct = self._distinct(group, candidates)
+        lost = [*displaced, *overruled]
+        named = self._differing(group, overruled, distinct[0].values)
         if len(distinct) == 1:
-            reason = "changed" if changed else "only value"
-            self._take_group(group, distinct[0], reason, ())
+            if named:
+                reason = f"overruled: {self._only(group)}"
+                if changed and any(not c.fresh for c in named):
+                    self._book(group, [*distinct, *named], distinct[0], self._only(group), False)
+            else:
+                reason = "changed" if changed else "only value"
+            self._take_group(group, distinct[0], reason, lost)
             return
-        self._settle(group, policy, distinct, first_link=not (len(changed) > 1))
+        self._settle(group, policy, distinct, lost, first_link=not (len(changed) > 1))
 
-    def _agreed_at(self, fresh: Sequence[_Candidate]) -> datetime:
+    def _is_theirs(self, group: Sequence[Field], silent: frozenset[Place]) -> bool:
+        """Whether the agreed value comes from members who may not decide."""
+        return bool(silent) and not any(
+            m.place not in silent and any(has_base(m, f.name) for f in group) for m in self.members
+        )
+
+    def _differing(
+        self, group: Sequence[Field], candidates: Sequence[Candidate], values: Fields
+    ) -> list[Candidate]:
+        return [c for c in candidates if not self._alike(group, c.values, values, False)]
+
+    def _overrule(self, group: list[Field], overruled: Sequence[Candidate]) -> None:
+        """Keep what is agreed against those who may not decide, and say so."""
+        for field in group:
+            value = self.fields.get(field.name)
+            lost = tuple(
+                (c.place, c.values[field.name])
+                for c in overruled
+                if c.place is not None
+                and field.name in c.values
+                and not self.same(field.kind, c.values[field.name], value)
+            )
+            if lost:
+                self._take(field, value, f"overruled: {self._only(group)}", None, lost)
+
+    def _agreed_at(self, fresh: Sequence[Candidate]) -> datetime:
         newcomers = {candidate.place for candidate in fresh}
         stamps = [m.changed_at for m in self.members if m.place not in newcomers]
         return max(stamps, default=NEVER)
 
-    def _distinct(
-        self, group: Sequence[Field], candidates: Sequence[_Candidate]
-    ) -> list[_Candidate]:
+    def _distinct(self, group: Sequence[Field], candidates: Sequence[Candidate]) -> list[Candidate]:
         """One candidate for each different version, the newest of those alike. First values
         that complete each other (a street here, a city there) are one."""
-        found: list[_Candidate] = []
-        for candidate in sorted(candidates, key=_newest, reverse=True):
+        found: list[Candidate] = []
+        for candidate in sorted(candidates, key=newest, reverse=True):
             for other in found:
                 blank_fits = candidate.fresh and other.fresh
                 if self._alike(group, candidate.values, other.values, blank_fits):
@@ -230,7 +348,12 @@ class _Merger:
         )
 
     def _settle(
-        self, group: list[Field], policy: Policy, versions: list[_Candidate], first_link: bool
+        self,
+        group: list[Field],
+        policy: Policy,
+        versions: list[Candidate],
+        lost: Sequence[Candidate],
+        first_link: bool,
     ) -> None:
         if policy is Policy.MANUAL:
             self.blocked |= {field.name for field in group}
@@ -241,21 +364,21 @@ class _Merger:
         rule = f"first link: {policy}" if first_link else f"conflict: {policy}"
         self._book(group, versions, winner, str(policy), first_link)
         losing = [c for c in ranked[1:] if c.place is not None]
-        self._take_group(group, winner, rule, losing)
+        self._take_group(group, winner, rule, [*losing, *lost])
 
     def _rank(
-        self, group: list[Field], policy: Policy, versions: list[_Candidate], first_link: bool
-    ) -> list[_Candidate]:
+        self, group: list[Field], policy: Policy, versions: list[Candidate], first_link: bool
+    ) -> list[Candidate]:
         order = list(self.rules.priority[group[0].name])
 
-        def standing(candidate: _Candidate) -> int:
+        def standing(candidate: Candidate) -> int:
             connection = candidate.place.connection if candidate.place else ""
             if not connection:
-                held = [m.place.connection for m in self.members if _has_base(m, group[0].name)]
+                held = [m.place.connection for m in self.members if has_base(m, group[0].name)]
                 return min((order.index(c) for c in held if c in order), default=len(order))
             return order.index(connection) if connection in order else len(order)
 
-        def key(candidate: _Candidate) -> tuple[object, ...]:
+        def key(candidate: Candidate) -> tuple[object, ...]:
             filled = sum(value is not None for value in candidate.values.values())
             fuller = -filled if first_link and group[0].group in FULLER_FIRST else 0
             newest = -candidate.at.timestamp()
@@ -273,17 +396,16 @@ class _Merger:
 
     def _resolve(self, group: list[Field]) -> None:
         for field in group:
-            if field.name in self.resolutions:
-                value = self.resolutions[field.name]
-                if not self.same(field.kind, value, self.fields.get(field.name)):
-                    self._take(field, value, "resolved by a person", None)
+            value = self.resolutions[field.name]
+            if not self.same(field.kind, value, self.fields.get(field.name)):
+                self._take(field, value, "resolved by a person", None)
 
     def _take_group(
         self,
         group: list[Field],
-        winner: _Candidate,
+        winner: Candidate,
         reason: str,
-        losing: Sequence[_Candidate],
+        losing: Sequence[Candidate],
     ) -> None:
         for field in group:
             if field.name not in winner.values:
@@ -330,8 +452,8 @@ class _Merger:
     def _book(
         self,
         group: list[Field],
-        versions: Sequence[_Candidate],
-        winner: _Candidate | None,
+        versions: Sequence[Candidate],
+        winner: Candidate | None,
         rule: str,
         first_link: bool,
     ) -> None:
@@ -353,48 +475,3 @@ class _Merger:
                     field.name, agreed, outcome, tuple(said), rule, first_link, winner is None
                 )
             )
-
-
-def _as_sent(schema: ObjectSchema, member: Member, same: Same, derived: bool = False) -> Member:
-    """The member with what was sent to it for what the vendor made of that: a rendition is
-    nobody's change. `derived` keeps what the vendor set by itself where nothing was sent."""
-    seen, base = dict(member.seen), dict(member.base or {})
-    for name, (sent, made) in member.renditions.items():
-        kind = schema.fields[name].kind
-        if name not in seen or not same(kind, seen[name], made) or (derived and sent is None):
-            continue
-        seen[name] = sent
-        if name in base:
-            base[name] = sent
-    return replace(member, seen=seen, base=base if member.base is not None else None)
-
-
-def _newest(candidate: _Candidate) -> tuple[datetime, bool, Place]:
-    return (candidate.at, candidate.place is not None, candidate.place or Place("", ""))
-
-
-def _items(value: FieldValue) -> set[str]:
-    return set(value) if isinstance(value, list) else set()
-
-
-def _has_base(member: Member, name: str) -> bool:
-    return member.base is not None and name in member.base
-
-
-def _base(member: Member, name: str) -> FieldValue:
-    assert member.base is not None
-    return member.base[name]
-
-
-def _changed_at(member: Member, values: Fields) -> datetime:
-    times = [member.field_times[name] for name in values if name in member.field_times]
-    return max(times) if times else member.changed_at
-
-
-def _is_empty(values: Fields, group: Sequence[Field]) -> bool:
-    """Whether nothing but a currency is filled."""
-    return all(
-        values.get(field.name) is None or field.kind is Kind.CURRENCY
-        for field in group
-        if field.name in values
-    )

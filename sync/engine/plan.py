@@ -12,7 +12,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from mapping.schema import WRITTEN_TOGETHER, Field, Fields, FieldValue, Kind, ObjectSchema
-from sync.engine.merge import Same
+from sync.engine.voices import Same
 from sync.model import Member, PlannedWrite
 
 #: (connection, target object, entity id) -> the reference can be written there, now or

@@ -9,7 +9,8 @@ from __future__ import annotations
 import hashlib
 import queue
 import threading
-from collections.abc import Iterator, Sequence
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from connectors.base import Page, Record
@@ -161,10 +162,16 @@ def _pages(connected: Connected, object: str, since: str | None) -> Iterator[Pag
             for user in connected.connector.users()
         ]
         return iter([Page(tuple(users), cursor="", last=True)])
+    return connected.connector.pull(translator.native, _asked(connected, object), since)
+
+
+def _asked(connected: Connected, object: str) -> list[str]:
+    """The native fields that are read."""
+    translator = connected.translators[object]
     fields = list(translator.native_fields)
     if translator.external_id and object in connected.provisioned:
         fields.append(translator.external_id)
-    return connected.connector.pull(translator.native, fields, since)
+    return fields
 
 
 def _store_page(wiring: Wiring, connected: Connected, object: str, page: Page, began: int) -> None:
@@ -287,6 +294,40 @@ def _book_problems(
         problems.solve(session, connected.name, object, stage="read", records=records)
     problems.report(session, found, wiring.run, wiring.clock())
     wiring.report.tally(connected.name, object).problems += len(found)
+
+
+def reread(wiring: Wiring, object: str, places: Iterable[Place]) -> None:
+    """Read known records again by their ids and store what has changed, as a pull does."""
+    session = wiring.session
+    wanted: dict[str, list[str]] = defaultdict(list)
+    for place in sorted(set(places)):
+        wanted[place.connection].append(place.record)
+    for name, ids in wanted.items():
+        connected = wiring.connections.get(name)
+        if connected is None or name in wiring.failed or not connected.takes_part(object):
+            continue
+        translator = connected.translators[object]
+        try:
+            found = connected.connector.fetch(translator.native, ids, _asked(connected, object))
+        except ConnectorError as error:
+            wiring.give_up(name, error)
+            continue
+        known = replicas.load(session, object, [Place(name, id) for id in ids])
+        changed: list[Replica] = []
+        faults: list[Problem] = []
+        for record in found:
+            old = known.get(Place(name, record.id))
+            if old is None:
+                continue
+            if record.deleted and not old.deleted:
+                old.deleted, old.waiting, old.merged_into = True, True, record.merged_into
+                changed.append(old)
+            elif not record.deleted:
+                fresh = _translate(wiring, connected, object, record, old, faults)
+                changed += [fresh] if fresh is not None else []
+        replicas.save(session, object, changed)
+        _book_problems(wiring, connected, object, ids, faults)
+        session.commit()
 
 
 def _find_vanished(wiring: Wiring, connected: Connected, object: str, began: int) -> None:

@@ -7,9 +7,10 @@ sending twice is the same as sending once.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass, replace
+from typing import Any
 
 from connectors.base import Write, WriteResult
 from connectors.errors import (
@@ -26,11 +27,10 @@ from connectors.errors import describe as describe_error
 from mapping.schema import OBJECTS, Fields, FieldValue
 from sync.engine import references
 from sync.engine.wiring import Connected, Wiring
-from sync.model import NEVER, Place, PlannedWrite, Replica, fingerprint
+from sync.model import NEVER, Place, PlannedWrite, Queued, Replica, fingerprint
 from sync.store import books, problems, queues, replicas
 from sync.store.database import chunks
 from sync.store.problems import Problem
-from sync.store.queues import Queued
 
 #: More writes of one kind than this are handed over by the bulk job, where there is one. A
 #: push is stored as a whole, so fewer go by the batch call, which loses less when cut off.
@@ -50,8 +50,8 @@ class _Batch:
     sent: dict[int, Fields]
 
 
-def push(wiring: Wiring, object: str) -> None:
-    """Send everything the outbox holds for an object."""
+def push(wiring: Wiring, object: str, kinds: Collection[str] = tuple(_ORDER)) -> None:
+    """Send everything the outbox holds for an object, or its writes of some kinds."""
     work: dict[str, list[list[Queued]]] = {}
     for connected in wiring.with_object(object):
         if connected.name in wiring.failed:
@@ -66,6 +66,7 @@ def push(wiring: Wiring, object: str) -> None:
         batches = [
             batch
             for kind in _ORDER
+            if kind in kinds
             for batch in _batches([q for q in queued if q.write.kind == kind], connected)
         ]
         if batches:
@@ -244,7 +245,8 @@ def _store(wiring: Wiring, object: str, batch: _Batch, results: Sequence[WriteRe
             place, write = saved[-1].place, queued.write
             keys[place] = wiring.keys(object, place, write.fields, write.entity)
             links.append(replicas.Link(saved[-1].place, queued.write.entity, "created"))
-        journal.append(_entry(queued, result, sent))
+        journal.append(_entry(wiring, queued, result, sent, known))
+        known[saved[-1].place] = saved[-1]
     replicas.save(session, object, saved)
     replicas.save_links(session, object, links, wiring.run)
     replicas.save_keys(session, object, keys)
@@ -398,13 +400,40 @@ def _written(
     )
 
 
-def _entry(queued: Queued, result: WriteResult, sent: Fields) -> books.Entry:
+def _entry(
+    wiring: Wiring,
+    queued: Queued,
+    result: WriteResult,
+    sent: Fields,
+    known: Mapping[Place, Replica],
+) -> books.Entry:
+    """The journal's line about a write. `meant`: what was sent once where the value before is
+    what the vendor made of it. `planned`: the run that planned it, if that was another."""
     write = queued.write
+    detail: dict[str, Any] = {
+        "fields": write.fields,
+        "before": write.before,
+        "sent": sorted(sent),
+    }
+    old = known.get(Place(write.connection, write.record))
+    fields = OBJECTS[write.object].fields
+    meant = {
+        name: old.renditions[name][0]
+        for name in sent
+        if old is not None
+        and name in old.renditions
+        and not fields[name].target
+        and wiring.same(fields[name].kind, old.renditions[name][1], write.before.get(name))
+    }
+    if meant:
+        detail["meant"] = meant
+    if queued.run != wiring.run:
+        detail["planned"] = queued.run
     return books.Entry(
         object=write.object,
         entity=write.entity,
         action=write.kind,
-        detail={"fields": write.fields, "before": write.before, "sent": sorted(sent)},
+        detail=detail,
         connection=write.connection,
         record=result.id or write.record,
     )

@@ -23,7 +23,8 @@ def _reference_fields(schema: ObjectSchema) -> list[tuple[str, str]]:
     ]
 
 
-def _ids(value: FieldValue) -> list[str]:
+def ids_of(value: FieldValue) -> list[str]:
+    """The ids that a reference's value names."""
     if isinstance(value, list):
         return value
     return [] if value is None else [str(value)]
@@ -36,7 +37,7 @@ def load_links(session: Session, schema: ObjectSchema, found: Iterable[Replica])
         for name, target in _reference_fields(schema):
             told = replica.renditions.get(name, [])
             for value in (replica.seen.get(name), (replica.base or {}).get(name), *told):
-                for record in _ids(value):
+                for record in ids_of(value):
                     wanted[target].add(Place(replica.place.connection, record))
     return {
         (target, place): entity
@@ -68,7 +69,7 @@ def resolve(schema: ObjectSchema, replica: Replica, links: Links) -> Resolved:
     waits: list[tuple[str, str]] = []
     for name, target in _reference_fields(schema):
         if name in seen:
-            records = _ids(seen[name])
+            records = ids_of(seen[name])
             known = [r for r in records if (target, _at(replica, r)) in links]
             for record in records:
                 if record not in known:
@@ -77,7 +78,7 @@ def resolve(schema: ObjectSchema, replica: Replica, links: Links) -> Resolved:
             _put(seen, name, [links[target, _at(replica, r)] for r in known], not records)
             _put(base_records, name, known, not records)
         if base is not None and name in base:
-            records = _ids(base[name])
+            records = ids_of(base[name])
             known = [r for r in records if (target, _at(replica, r)) in links]
             _put(base, name, [links[target, _at(replica, r)] for r in known], not records)
         if name in renditions:
@@ -101,7 +102,7 @@ def _translated(value: FieldValue, target: str, replica: Replica, links: Links) 
     """A value with entity ids for record ids; an unknown record stays as it is."""
     if value is None:
         return None
-    found = [links.get((target, _at(replica, record)), record) for record in _ids(value)]
+    found = [links.get((target, _at(replica, record)), record) for record in ids_of(value)]
     return sorted(set(found)) if isinstance(value, list) else found[0]
 
 
@@ -127,7 +128,7 @@ def to_records(
     wanted: dict[str, set[str]] = defaultdict(set)
     for body in bodies:
         for name, target in _reference_fields(schema):
-            wanted[target].update(_ids(body.get(name)))
+            wanted[target].update(ids_of(body.get(name)))
     found: dict[tuple[str, str], str] = {}
     for target, entities in wanted.items():
         for entity, places in replicas.links_of_entities(session, target, entities).items():
@@ -148,7 +149,7 @@ def outward(
     for name, target in _reference_fields(schema):
         if name not in result:
             continue
-        entities = _ids(result[name])
+        entities = ids_of(result[name])
         records = [known[target, e] for e in entities if (target, e) in known]
         missing += [(target, e) for e in entities if (target, e) not in known]
         _put(result, name, records, not entities)
@@ -162,7 +163,7 @@ class Reach:
         wanted: dict[str, set[str]] = defaultdict(set)
         for body in bodies:
             for name, target in _reference_fields(schema):
-                wanted[target].update(_ids(body.get(name)))
+                wanted[target].update(ids_of(body.get(name)))
         self._found: set[tuple[str, str, str]] = set()
         for target, entities in wanted.items():
             links = replicas.links_of_entities(session, target, entities)

@@ -68,6 +68,12 @@ class Report:
     refused: list[dict[str, Any]] = field(default_factory=list)
     """Planned writes that `apply` did not make: their records have changed since."""
 
+    undone: int = 0
+    """The run that this one undid, 0 if it is no undo."""
+    kept: list[dict[str, Any]] = field(default_factory=list)
+    """What an undo left as it is: connection, object, entity, record, field ('' for the whole
+    record), what the run wrote, what it holds, and why."""
+
     def tally(self, connection: str, object: str) -> Tally:
         """The counts of one connection and object."""
         return self.connections[connection][object]
@@ -115,6 +121,9 @@ class Report:
             body["released"] = self.released
         if self.withheld:
             body["withheld"] = self.withheld
+        if self.undone:
+            body["undone"] = self.undone
+            body["kept"] = self.kept
         if self.planned:
             body["planned"] = self.planned
         if self.refused:

@@ -14,12 +14,13 @@ from sqlalchemy.engine import Engine
 
 from connectors.errors import ConnectorError, QuotaExhausted
 from mapping.schema import OBJECTS
-from sync.engine import release
+from sync.engine import leftovers, release
 from sync.engine.decide import decide
 from sync.engine.pull import pull
 from sync.engine.push import push
 from sync.engine.report import Progress, Report, Silent
 from sync.engine.wiring import Connected, Wiring, open_connections
+from sync.model import Queued
 from sync.settings import SYNCED, Settings
 from sync.store import books, queues, spend
 from sync.store.database import Session
@@ -63,6 +64,24 @@ def run(engine: Engine, settings: Settings, base: Path, options: Options | None 
         sync.settings.SettingsError: a secret or a mapping is missing.
     """
     options = options or Options()
+    kind = "dry run" if options.dry else "apply" if options.only is not None else "reconcile"
+    if options.full:
+        kind = f"full {kind}"
+    return carry_out(engine, settings, base, options, kind, lambda wiring: _stages(wiring, options))
+
+
+def carry_out(
+    engine: Engine,
+    settings: Settings,
+    base: Path,
+    options: Options,
+    kind: str,
+    stages: Callable[[Wiring], None],
+) -> Report:
+    """The frame of a run of any kind: the lease, the connections, the books, the report.
+
+    Raises: as `run`.
+    """
     started = time.monotonic()
     with store_session(engine) as books_only:
         seconds = 3600.0 if options.dry else 300.0
@@ -75,7 +94,7 @@ def run(engine: Engine, settings: Settings, base: Path, options: Options | None 
             connections, failed = open_connections(
                 settings, base, books_only, options.clock, options.connections
             )
-        return _run(session, settings, connections, failed, options, started)
+        return _run(session, settings, connections, failed, options, started, kind, stages)
     finally:
         session.close()
         for connected in connections.values():
@@ -94,10 +113,9 @@ def _run(
     failed: dict[str, ConnectorError],
     options: Options,
     started: float,
+    kind: str,
+    stages: Callable[[Wiring], None],
 ) -> Report:
-    kind = "dry run" if options.dry else "apply" if options.only is not None else "reconcile"
-    if options.full:
-        kind = f"full {kind}"
     number = books.start_run(session, kind, options.clock())
     session.commit()
     report = Report(run=number, kind=kind)
@@ -114,7 +132,7 @@ def _run(
     for name, error in failed.items():
         wiring.give_up(name, error)
     try:
-        _stages(wiring, options)
+        stages(wiring)
         report.status = _status(wiring)
     except BaseException:
         report.status = "failed"
@@ -130,7 +148,8 @@ def _run(
 def _stages(wiring: Wiring, options: Options) -> None:
     objects = [name for name in SYNCED if not options.objects or name in options.objects]
     if not options.dry and options.only is None:
-        _do(wiring, list(SYNCED))  # what an earlier run left in the outbox
+        leftovers.recheck(wiring)
+        do(wiring, list(SYNCED))  # what an earlier run left in the outbox
     for object in ("user", *objects):
         if wiring.stop.is_set():
             return
@@ -157,20 +176,22 @@ def _stages(wiring: Wiring, options: Options) -> None:
     wiring.session.commit()
     if wiring.report.held:
         return
-    _do(wiring, objects)
+    do(wiring, objects)
 
 
-def _do(wiring: Wiring, objects: Sequence[str]) -> None:
-    """Send what the outbox holds of these objects, in their order."""
+def do(wiring: Wiring, objects: Sequence[str]) -> None:
+    """Send what the outbox holds of these objects, in their order; archives at the end and
+    the other way round, because some vendors delete what belongs to a record with it."""
     waiting = queues.objects_to_send(wiring.session)
     wiring.session.commit()
-    for object in objects:
-        if object not in waiting:
-            continue
+    chosen = [object for object in objects if object in waiting]
+    passes: list[tuple[str, tuple[str, ...]]] = [(o, ("create", "update")) for o in chosen]
+    passes += [(object, ("archive",)) for object in reversed(chosen)]
+    for object, kinds in passes:
         if wiring.stop.is_set():
             return
         with wiring.counting(object):
-            push(wiring, object)
+            push(wiring, object, kinds=kinds)
             release.note_metadata(wiring, object)
         _renew(wiring)
 
@@ -183,7 +204,7 @@ def _renew(wiring: Wiring) -> None:
         wiring.session.commit()
 
 
-def _over_limits(wiring: Wiring, planned: Sequence[queues.Queued]) -> str:
+def _over_limits(wiring: Wiring, planned: Sequence[Queued]) -> str:
     """Which blast-radius limit the planned writes would break, '' if none.
 
     What a run that was cut off planned and never released counts as well.
@@ -217,7 +238,8 @@ def _keep_only(wiring: Wiring, only: Sequence[dict[str, Any]]) -> None:
     allowed = {key(write) for write in only}
     found = queues.outbox(wiring.session, status=("planned", "pending", "sending"))
     kept = [queued for queued in found if key(queued.write.as_json()) in allowed]
-    withdrawn = [queued for queued in found if queued not in kept]
+    undos = {row["id"] for row in books.runs(wiring.session, kind="undo")}
+    withdrawn = [q for q in found if q not in kept and q.run not in undos]
     queues.remove(wiring.session, [queued.id for queued in withdrawn])
     for queued in withdrawn:
         queues.touch(wiring.session, queued.write.object, [queued.write.entity])

@@ -21,9 +21,10 @@ from mapping.document import catalog
 from mapping.schema import OBJECTS, Fields, FieldValue, Kind, Policy
 from mapping.translate import Translator, compile
 from sync.engine.keys import keys_of
-from sync.engine.merge import Rules, Same
+from sync.engine.merge import Rules
 from sync.engine.plan import Target
 from sync.engine.report import Progress, Report, Silent
+from sync.engine.voices import Same
 from sync.model import Place
 from sync.settings import Settings, access, budget
 from sync.store import books, spend

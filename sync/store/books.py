@@ -45,9 +45,11 @@ def set_run_status(session: Session, run: int, status: str) -> None:
     session.execute(sa.update(tables.run).where(tables.run.c.id == run).values(status=status))
 
 
-def runs(session: Session, last: int = 20, run: int = 0) -> list[dict[str, Any]]:
-    """Newest first; one of them when `run` is given."""
+def runs(session: Session, last: int = 20, run: int = 0, kind: str = "") -> list[dict[str, Any]]:
+    """Newest first, of one kind if given; one of them when `run` is given."""
     query = sa.select(tables.run).order_by(tables.run.c.id.desc()).limit(last)
+    if kind:
+        query = query.where(tables.run.c.kind == kind)
     if run:
         query = sa.select(tables.run).where(tables.run.c.id == run)
     return [dict(row._mapping) for row in session.rows(query)]
@@ -99,6 +101,20 @@ def journal(
     if wanted := list(actions):
         query = query.where(column.action.in_(wanted))
     return [dict(row._mapping) for row in session.rows(query)]
+
+
+def written(session: Session, run: int, *, relayed: bool) -> list[dict[str, Any]]:
+    """What a run wrote, oldest first: what it planned, whichever run sent it, and, with
+    `relayed`, what it sent for an earlier run."""
+    column = tables.journal.c
+    planned = sa.cast(column.detail, sa.Text).like(f'%"planned":{run},"sent"%')
+    query = sa.select(tables.journal).where(
+        column.run >= run,
+        column.action.in_(("create", "update", "archive")),
+        sa.or_(column.run == run, planned),
+    )
+    rows = [dict(row._mapping) for row in session.rows(query.order_by(column.id))]
+    return [row for row in rows if relayed or row["detail"].get("planned", row["run"]) == run]
 
 
 @dataclass(frozen=True, slots=True)
@@ -173,6 +189,26 @@ def waiting_conflicts(
         )
         for row in session.rows(query):
             found.setdefault(row.entity, {})[row.field] = (row.id, row.status, row.resolution)
+    return found
+
+
+#: How the rule begins of conflicts that an undo left; the run's number follows.
+UNDONE = "undone: run "
+
+
+def undone(session: Session, object: str, entities: Iterable[str]) -> dict[str, dict[str, int]]:
+    """entity -> field -> conflict id, for fields that an undo left different and that wait."""
+    column = tables.conflict.c
+    found: dict[str, dict[str, int]] = {}
+    for batch in chunks(sorted(set(entities))):
+        query = sa.select(column.entity, column.field, column.id).where(
+            column.object == object,
+            column.entity.in_(batch),
+            column.status == "waiting",
+            column.rule.startswith(UNDONE),
+        )
+        for entity, field, id in session.rows(query):
+            found.setdefault(entity, {})[field] = id
     return found
 
 

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import sqlalchemy as sa
 
-from sync.model import PlannedWrite
+from mapping.schema import FieldValue
+from sync.model import PlannedWrite, Queued
 from sync.store import tables
 from sync.store.database import Session, chunks
 
@@ -84,31 +86,26 @@ def settle_pending(
         session.execute(sa.delete(tables.pending_reference).where(*where))
 
 
-@dataclass(frozen=True, slots=True)
-class Queued:
-    """A write in the outbox.
-
-    Status: ``planned`` (not yet held against the limits), ``pending`` (may be sent),
-    ``sending`` (a call was begun), ``held`` (waits for a person).
-    """
-
-    id: int
-    run: int
-    write: PlannedWrite
-    status: str
-
-
 def replace_outbox(
     session: Session, object: str, entities: Iterable[str], writes: Iterable[PlannedWrite],
-    run: int,
+    run: int, keep: Collection[int] = (),
 ) -> None:  # fmt: skip
-    """The plan for these entities is now `writes`; older ones not begun are superseded."""
+    """The plan for these entities is now `writes`; older ones not begun are superseded, except
+    those whose ids are to be kept."""
     for batch in chunks(sorted(set(entities))):
         session.execute(
             sa.delete(tables.outbox).where(
-                _O.object == object, _O.entity.in_(batch), _O.status != "sending"
+                _O.object == object,
+                _O.entity.in_(batch),
+                _O.status != "sending",
+                _O.id.not_in(list(keep)),
             )
         )
+    add(session, writes, run, "planned")
+
+
+def add(session: Session, writes: Iterable[PlannedWrite], run: int, status: str) -> None:
+    """Put writes into the outbox."""
     rows = [
         {
             "run": run,
@@ -120,7 +117,7 @@ def replace_outbox(
             "fields": write.fields,
             "before": write.before,
             "version": write.version,
-            "status": "planned",
+            "status": status,
         }
         for write in writes
     ]
@@ -140,24 +137,25 @@ def outbox(
         query = query.where(_O.connection == connection)
     if run:
         query = query.where(_O.run == run)
-    return [
-        Queued(
-            id=row.id,
-            run=row.run,
-            status=row.status,
-            write=PlannedWrite(
-                connection=row.connection,
-                object=row.object,
-                entity=row.entity,
-                record=row.record,
-                kind=row.kind,
-                fields=row.fields,
-                before=row.before,
-                version=row.version,
-            ),
-        )
-        for row in session.rows(query)
-    ]
+    return [_queued(row) for row in session.rows(query)]
+
+
+def _queued(row: Any) -> Queued:
+    return Queued(
+        id=row.id,
+        run=row.run,
+        status=row.status,
+        write=PlannedWrite(
+            connection=row.connection,
+            object=row.object,
+            entity=row.entity,
+            record=row.record,
+            kind=row.kind,
+            fields=row.fields,
+            before=row.before,
+            version=row.version,
+        ),
+    )
 
 
 def objects_to_send(session: Session) -> set[str]:
@@ -195,6 +193,33 @@ def adopt(session: Session, run: int) -> None:
 
 
 def planned_archives(session: Session, object: str) -> set[str]:
-    """Entities of which a record is to be archived and was not yet."""
-    query = sa.select(_O.entity).where(_O.object == object, _O.kind == "archive")
+    """Entities of which a record is to be archived and was not yet. An undo that archives one
+    record says nothing of the others."""
+    query = sa.select(_O.entity).where(
+        _O.object == object, _O.kind == "archive", _O.run.not_in(_undos())
+    )
     return {row[0] for row in session.rows(query)}
+
+
+def undoing(session: Session, object: str, entities: Iterable[str]) -> dict[str, list[Queued]]:
+    """entity -> what an undo is about to put back, or began to."""
+    found: dict[str, list[Queued]] = {}
+    for batch in chunks(sorted(set(entities))):
+        query = sa.select(tables.outbox).where(
+            _O.object == object,
+            _O.entity.in_(batch),
+            _O.status.in_(("pending", "sending")),
+            _O.run.in_(_undos()),
+        )
+        for row in session.rows(query.order_by(_O.id)):
+            found.setdefault(row.entity, []).append(_queued(row))
+    return found
+
+
+def _undos() -> sa.Select[tuple[int]]:
+    return sa.select(tables.run.c.id).where(tables.run.c.kind == "undo")
+
+
+def narrow(session: Session, id: int, fields: Mapping[str, FieldValue]) -> None:
+    """Write only these fields."""
+    session.execute(sa.update(tables.outbox).where(_O.id == id).values(fields=dict(fields)))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -18,6 +18,7 @@ from mapping.schema import OBJECTS, Fields, Kind, Policy
 from mapping.translate import compile
 from sync.engine.report import Report
 from sync.engine.run import Options, run
+from sync.engine.undo import undo
 from sync.engine.wiring import account_from
 from sync.settings import SYNCED, Settings, parse
 from sync.store import books, entities, problems, replicas, tables
@@ -46,7 +47,9 @@ def objects() -> Iterator[ObjectInfo]:
 class World:
     """The accounts, the hub's store and the clock they share."""
 
-    def __init__(self, store: str, quirks: dict[str, Quirks] | None = None, more: str = "") -> None:
+    def __init__(
+        self, store: str | Engine, quirks: dict[str, Quirks] | None = None, more: str = ""
+    ) -> None:
         self.time = START
         self.objects = ("contact",)
         self.accounts = {
@@ -71,7 +74,7 @@ class World:
             + "objects:\n"
             + "".join(f"  {name}: {{create_in: [{', '.join(NAMES)}]{more}}}\n" for name in SYNCED)
         )
-        self.engine: Engine = open_engine(store)
+        self.engine: Engine = open_engine(store) if isinstance(store, str) else store
         migrate(self.engine)
         with session(self.engine) as books_only:
             for name, account in self.accounts.items():
@@ -98,9 +101,15 @@ class World:
             Options(clock=lambda: self.time, objects=self.objects, **options),
         )
 
-    def crash(self, at: int, kind: str) -> bool:
-        """Start a run that dies at the `at`-th commit (before or after it takes effect) or
-        call to an account; whether it died."""
+    def undo(self, run: int, **options: Any) -> Report:
+        """Put back what a run wrote."""
+        self.pass_time(1)
+        made = Options(clock=lambda: self.time, **options)
+        return undo(self.engine, self.settings, Path(), run, made)
+
+    def crash(self, at: int, kind: str, work: Callable[[], object] | None = None) -> bool:
+        """Start a run (or other `work`) that dies at the `at`-th commit (before or after it takes
+        effect) or call to an account; whether it died."""
         count = 0
 
         def tick() -> None:
@@ -124,7 +133,7 @@ class World:
                     tick() if moment == wanted and call in ("push", "pull") else None
                 )
         try:
-            self.sync()
+            (work or self.sync)()
         except Crash:
             return True
         finally:

@@ -158,13 +158,13 @@ def test_a_record_deleted_while_we_write_to_it_leaves_no_problem_behind(
     world.edit("hubspot", "contact", known["contact"]["hubspot"], job_title="Chief")
     real, done = run_module.push, []
 
-    def racing(wiring: object, object: str) -> None:
+    def racing(wiring: object, object: str, **kinds: object) -> None:
         if object == "contact" and wiring.run == latest() and not done:  # type: ignore[attr-defined]
             queued = world_outbox()
             if queued:
                 done.append(1)
                 world.remove("zoho", "contact", known["contact"]["zoho"])
-        real(wiring, object)  # type: ignore[arg-type]
+        real(wiring, object, **kinds)  # type: ignore[arg-type]
 
     def latest() -> int:
         return max(row[0] for row in world.query(sa.select(tables.run.c.id)))
