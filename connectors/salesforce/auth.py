@@ -13,6 +13,7 @@ from simple_salesforce.login import SalesforceLogin, token_login
 
 from connectors.base import Access
 from connectors.errors import Misconfigured
+from connectors.salesforce.errors import from_reply
 from connectors.transport import require_safe
 
 _JWT_BEARER = "urn:ietf:params:oauth:grant-type:jwt-bearer"
@@ -72,16 +73,29 @@ class Login:
 
         Raises:
             SalesforceAuthenticationFailed, requests.RequestException
+            Wait: Salesforce failed, or is asked too much.
             Misconfigured: the reply is none of Salesforce's.
         """
+        answers: list[requests.Response] = []
+
+        def note(answer: requests.Response, *args: object, **rest: object) -> None:
+            answers.append(answer)
+
+        hooks = self._session.hooks["response"]
+        hooks.append(note)
         try:
             return self._open()
         except (ExpatError, AttributeError, KeyError) as error:
             # The SDK trips over replies without the elements it expects.
+            refused = _refused(answers[-1]) if answers else None
+            if refused is not None:
+                raise from_reply(self._connection, *refused) from None
             raise Misconfigured(
                 f"{self._connection}: what answers at {self._base} is not Salesforce; check url",
                 connection=self._connection,
             ) from error
+        finally:
+            hooks.remove(note)
 
     def _token(self, form: dict[str, str]) -> tuple[str, str]:
         with warnings.catch_warnings():
@@ -135,3 +149,14 @@ class Login:
             scratch_url=self._base,
         )
         return str(session_id), str(instance)
+
+
+def _refused(answer: requests.Response) -> tuple[int, object] | None:
+    """Status and body of a reply that is an error of Salesforce's, but not of its sign-in."""
+    try:
+        body = answer.json()
+    except ValueError:
+        body = answer.text
+    if answer.status_code >= 500 or (answer.status_code >= 400 and isinstance(body, list)):
+        return answer.status_code, body
+    return None

@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 import threading
 import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
@@ -135,8 +135,9 @@ class Vendor(Protocol):
         ones made. Returns the ids."""
         ...
 
-    def state(self, object: str) -> list[dict[str, Any]]:
-        """The true records of an object, deleted ones marked, ordered by id."""
+    def state(self, object: str, ids: Collection[str] = ()) -> list[dict[str, Any]]:
+        """The true records of an object, deleted ones marked, ordered by id; only those with
+        one of `ids` if there are any."""
         ...
 
     def edit(self, object: str, id: str, values: Mapping[str, Any]) -> None:

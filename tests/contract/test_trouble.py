@@ -266,6 +266,19 @@ def test_a_token_ended_by_the_vendor_is_renewed(rig: Rig) -> None:
     assert len(rig.calls) - before <= 6
 
 
+@pytest.mark.parametrize(("kind", "options"), MOMENTS)
+def test_a_sign_in_that_fails_for_a_moment_is_repeated(
+    rig: Rig, kind: str, options: dict[str, Any]
+) -> None:
+    thing = rig.words.contact
+    rig.fill(thing, 3, at=OLD)
+    connector = rig.connect(getattr(rig.sandbox, "oauth_credentials", rig.credentials)())
+    rig.fault(kind, path=rig.words.token_path, times=1, options=options)
+    pages = connector.pull(thing.object, [thing.title], None)
+    assert Mirror(thing).take(pages).rows == rig.truth(thing)
+    assert rig.struck == (1 if rig.token_calls() else 0)
+
+
 def test_no_calls_left(rig: Rig) -> None:
     thing = rig.words.contact
     rig.fill(thing, 3, at=OLD)

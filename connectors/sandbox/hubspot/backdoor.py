@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -123,13 +123,13 @@ class Backdoor:
                 kind = kinds[-1] if position == 0 else kinds[0]
                 self._associations.add(row.object, row.id, to, other, kind.type_id)
 
-    def state(self, object: str) -> list[dict[str, Any]]:
+    def state(self, object: str, ids: Collection[str] = ()) -> list[dict[str, Any]]:
         """See `connectors.sandbox.server.Vendor.state`."""
         if object == "owners":
             return [self._owner(body) for body in self._owners.all()]
         made = []
         names = [*self._records.properties[object]]
-        for row in self._store.everything(object):
+        for row in self._store.everything(object, [int(id) for id in ids]):
             shown: dict[str, Any] = {n: self._records.value(row, n) for n in names}
             if _COMPANIES in _pseudo(object):
                 shown[_COMPANIES] = self._associations.primary(object, row.id)

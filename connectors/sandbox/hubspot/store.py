@@ -161,11 +161,12 @@ class Store:
         )
         return [_row(columns) for columns in found.fetchall()]
 
-    def everything(self, object: str) -> Iterator[Row]:
-        """All rows by id, deleted ones included."""
+    def everything(self, object: str, ids: Sequence[int] = ()) -> Iterator[Row]:
+        """All rows by id, or those of `ids`, deleted ones included."""
+        only = f" AND id IN ({', '.join('?' * len(ids))})" if ids else ""
         found = self.db.execute(
-            f"SELECT {_COLUMNS} FROM record WHERE object = ? ORDER BY id",  # noqa: S608
-            (object,),
+            f"SELECT {_COLUMNS} FROM record WHERE object = ?{only} ORDER BY id",  # noqa: S608
+            (object, *ids),
         )
         return map(_row, found.fetchall())
 

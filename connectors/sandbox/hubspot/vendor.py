@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 import threading
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from email.utils import format_datetime
 from typing import Any
 
@@ -103,9 +103,9 @@ class Sandbox:
         """Put records in as they are; see `connectors.sandbox.server.Vendor.load`."""
         return self._backdoor.load(object, rows)
 
-    def state(self, object: str) -> list[dict[str, Any]]:
+    def state(self, object: str, ids: Collection[str] = ()) -> list[dict[str, Any]]:
         """The true records, by id."""
-        return self._backdoor.state(object)
+        return self._backdoor.state(object, ids)
 
     def edit(self, object: str, id: str, values: Mapping[str, Any]) -> None:
         """Change a record as a person does."""

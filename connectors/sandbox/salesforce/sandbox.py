@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import threading
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from email.utils import format_datetime
 from typing import Any
 from urllib.parse import quote, urlsplit
@@ -201,11 +201,11 @@ class Sandbox:
                 ids.append(id)
         return ids
 
-    def state(self, object: str) -> list[dict[str, Any]]:
-        """The true records of an object, deleted ones marked, ordered by id."""
+    def state(self, object: str, ids: Collection[str] = ()) -> list[dict[str, Any]]:
+        """The true records of an object; see `connectors.sandbox.server.Vendor`."""
         target = self._object(object)
         found = []
-        for row in self.store.rows(target):
+        for row in self._rows(target, ids):
             values = {name: plain(field, row[name]) for name, field in target.fields.items()}
             if target.name == "Opportunity":
                 values[ROLES] = self.store.roles(str(row["Id"]))
@@ -221,6 +221,12 @@ class Sandbox:
                 }
             )
         return found
+
+    def _rows(self, object: Object, ids: Collection[str]) -> list[Row]:
+        if not ids:
+            return self.store.rows(object)
+        marks = ", ".join("?" * len(ids))
+        return self.store.rows(object, f"Id IN ({marks})", [to18(id) for id in ids])
 
     def edit(self, object: str, id: str, values: Mapping[str, Any]) -> None:
         """Change a record as a user of the vendor does in its own screens."""

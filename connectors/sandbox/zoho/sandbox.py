@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from datetime import datetime
 from decimal import Decimal
 from typing import Any
@@ -299,11 +299,13 @@ class Sandbox:
             if name in module.fields and name != "id"
         }
 
-    def state(self, object: str) -> list[dict[str, Any]]:
+    def state(self, object: str, ids: Collection[str] = ()) -> list[dict[str, Any]]:
         """The true records. See `connectors.sandbox.server.Vendor.state`."""
         self._run_jobs()
         module = self._module(object)
-        return [show.flat(module, row) for row in self.store.select(module, deleted=True)]
+        where = f"id IN ({', '.join('?' * len(ids))})" if ids else "1"
+        rows = self.store.select(module, where, list(ids), deleted=True)
+        return [show.flat(module, row) for row in rows]
 
     def edit(self, object: str, id: str, values: Mapping[str, Any]) -> None:
         """Change a record as the account's administrator does on the screen."""
