@@ -84,7 +84,7 @@ def _changes(
         hits = _hits(reader, object, fields, cursor, plan.overlap)
         expected = hits.total if expected is None and not start.after else expected
         cursor = replace(cursor, began=cursor.began or epoch_ms(hits.at))
-        found = _read(reader, object, hits.ids, fields)
+        found = _read(reader, object, hits, fields)
         if hits.last:
             break
         cursor = replace(cursor, after=hits.ids[-1])
@@ -130,13 +130,13 @@ def _instant(ms: int) -> datetime:
     return datetime.fromtimestamp(ms / 1000, UTC)
 
 
-def _read(reader: Reader, object: str, ids: Sequence[str], fields: Sequence[str]) -> list[Record]:
+def _read(reader: Reader, object: str, hits: Hits, fields: Sequence[str]) -> list[Record]:
     """The found records as they are now, each followed by those merged into it. What is not
     live any more is left to the archived list."""
-    raws, _ = reader.batch(object, ids, fields)
+    raws, current = reader.current(object, hits.ids, fields, hits.at)
     tombstones = {str(raw["id"]): records.merged_ids(raw) for raw in raws}
     made: list[Record] = []
-    for record in reader.live(object, raws, fields):
+    for record in current:
         made.append(record)
         made += [records.merged(object, id, record) for id in tombstones[record.id]]
     return made

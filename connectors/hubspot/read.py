@@ -150,13 +150,46 @@ class Reader:
             found |= {str(raw["id"]): raw for raw in reply.body.get("results") or []}
         return list(found.values()), at
 
+    def current(
+        self, object: str, ids: Sequence[str], fields: Sequence[str], at: datetime
+    ) -> tuple[list[Raw], list[Record]]:
+        """Those of the records that live now, as they came and with their associations; `at` is
+        an instant of HubSpot's before the call.
+
+        Associations are read first: read last, those of a record archived in between would
+        pass for removed. What changed since `at` is asked for its associations once more.
+        """
+        held = self._held(object, ids, fields)
+        raws, _ = self.batch(object, ids, fields)
+        since = at.replace(microsecond=0)
+        changed = [
+            str(raw["id"])
+            for raw in raws
+            if str(raw["id"]) not in ids or (records.modified_at(raw, object) or since) >= since
+        ]
+        for name, again in self._held(object, changed, fields).items():
+            held[name] = {**held[name], **again}
+        return raws, self._made(object, raws, fields, held)
+
     def live(self, object: str, raws: Sequence[Raw], fields: Sequence[str]) -> list[Record]:
         """Records with their associations read: one call per 1,000 and pseudo-field."""
-        ids = [str(raw["id"]) for raw in raws]
-        held: dict[str, Mapping[str, Value]] = {}
-        if ids:
-            for association in words.asked_associations(object, list(fields)):
-                held[association.name] = self._links.read(object, association, ids)
+        held = self._held(object, [str(raw["id"]) for raw in raws], fields)
+        return self._made(object, raws, fields, held)
+
+    def _held(
+        self, object: str, ids: Sequence[str], fields: Sequence[str]
+    ) -> dict[str, Mapping[str, Value]]:
+        """Pseudo-field -> id -> its value."""
+        asked = words.asked_associations(object, list(fields)) if ids else []
+        return {made.name: self._links.read(object, made, ids) for made in asked}
+
+    @staticmethod
+    def _made(
+        object: str,
+        raws: Sequence[Raw],
+        fields: Sequence[str],
+        held: Mapping[str, Mapping[str, Value]],
+    ) -> list[Record]:
         return [
             records.live(
                 object, raw, fields, {n: by_id[str(raw["id"])] for n, by_id in held.items()}
