@@ -14,7 +14,7 @@ from connectors.sandbox.server import Call, Server
 from connectors.transport import Retrier
 from connectors.zoho import ZohoConnector
 from mapping.document import catalog
-from tests.contract.rig import OLD, Rig
+from tests.contract.rig import OLD, ServedRig
 from tests.contract.words import SETUPS, WORDS, Thing
 
 #: Paths that are asked for once per process, whatever there is to do: of descriptions, and of
@@ -103,7 +103,7 @@ class Stand:
     def __init__(self, vendor: str, options: Mapping[str, str] | None = None) -> None:
         setup = SETUPS[vendor]
         self._server = Server(None)  # type: ignore[arg-type]
-        self.rig = Rig(replace(setup, options=dict(options or {})), self._server)
+        self.rig = ServedRig(replace(setup, options=dict(options or {})), self._server)
         self.vendor = vendor
         self.connector = connect(vendor, self.rig.access())
 
