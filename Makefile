@@ -3,6 +3,7 @@
 # make lint    ruff, mypy, import contracts
 # make docs    write the generated parts of docs/ again
 # make bench   calls against the fewest possible, and speed; BENCH="calls --help" for options
+# make roundtrip  random values of every type through every pair of vendors and back
 #
 # The first one makes a virtualenv in .venv and installs into it; `make clean` removes both.
 
@@ -15,7 +16,7 @@ PYTEST ?= -n auto
 BENCH ?=
 STAMP := $(VENV)/.installed
 
-.PHONY: demo test lint docs bench clean
+.PHONY: demo test lint docs bench roundtrip clean
 
 demo: $(STAMP)
 	@$(BIN)/concord demo
@@ -34,6 +35,9 @@ docs: $(STAMP)
 
 bench: $(STAMP)
 	$(BIN)/python -m tests.bench $(BENCH)
+
+roundtrip: $(STAMP)
+	$(BIN)/python -m tests.roundtrip --values 10000
 
 clean:
 	rm -rf $(VENV)

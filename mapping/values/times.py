@@ -173,5 +173,14 @@ def _local_day(moment: datetime, context: Context) -> str:
 
 @lru_cache(maxsize=16384)
 def instant_of_date(day: str, context: Context) -> str:
-    """The native instant for a canonical date: its first moment in the account's time zone."""
-    return instant_text(_start_of_day(date.fromisoformat(day), context))
+    """The native instant for a canonical date: its first moment in the account's time zone.
+
+    Raises:
+        Untranslatable: the day never was there (Samoa went from 29 to 31 December 2011).
+    """
+    moment = _start_of_day(date.fromisoformat(day), context)
+    if _local_day(moment, context) != day:
+        raise Untranslatable(
+            f"there was no such day in {context.time_zone}", "Correct the date in the CRM."
+        )
+    return instant_text(moment)

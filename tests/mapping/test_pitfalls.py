@@ -265,6 +265,8 @@ def test_nul_and_lone_surrogates_are_refused(text: str) -> None:
     for kind in (Kind.TEXT, Kind.PHONE, Kind.CHOICE, Kind.EMAIL, Kind.CHOICES, Kind.REFERENCE):
         with pytest.raises(Untranslatable):
             parse(kind, text, THAI)
+        with pytest.raises(Untranslatable):
+            values.format(kind, [text] if kind is Kind.CHOICES else text, THAI)
 
 
 # --- dates ------------------------------------------------------------------
@@ -333,6 +335,10 @@ def test_the_day_of_an_instant_is_that_of_the_account() -> None:
     assert values.date_of_instant(late, Context(time_zone="Asia/Bangkok")) == "2026-02-01"
     assert values.date_of_instant(late, Context(time_zone="America/Los_Angeles")) == "2026-01-31"
     assert values.instant_of_date("2026-02-01", THAI) == "2026-01-31T17:00:00.000Z"
+    apia = values.Context(time_zone="Pacific/Apia")
+    assert values.date_of_instant(values.instant_of_date("2011-12-31", apia), apia) == "2011-12-31"
+    with pytest.raises(Untranslatable, match="no such day in Pacific/Apia"):
+        values.instant_of_date("2011-12-30", apia)
 
 
 def test_instants_of_any_offset_are_one() -> None:

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import re
+from datetime import UTC, datetime, timedelta
+from zoneinfo import ZoneInfo
 
 from connectors.sandbox.hubspot import schema
 from connectors.sandbox.hubspot.objects import Query, flag
 from connectors.sandbox.hubspot.records import Records
-from connectors.sandbox.hubspot.replies import TIME_ZONE, Failure, Json, bad_request, not_found
+from connectors.sandbox.hubspot.replies import Failure, Json, bad_request, not_found
 from connectors.sandbox.hubspot.schema import PIPELINES, REQUIRED, TYPES, Property
 
 _CREATED = "2020-01-01T00:00:00.000Z"
+_STANDARD = datetime(2026, 1, 1, tzinfo=UTC)
 _TYPES = ("bool", "date", "datetime", "enumeration", "number", "phone_number", "string")
 #: Unique properties of our own an object may have.
 MOST_UNIQUE = 10
@@ -19,10 +22,11 @@ MOST_UNIQUE = 10
 class Definitions:
     """The account's metadata; properties can be added."""
 
-    def __init__(self, records: Records, portal: int) -> None:
+    def __init__(self, records: Records, portal: int, time_zone: str) -> None:
         self._properties = records.properties
         self._visible = records.visible
         self._portal = portal
+        self._time_zone = time_zone
 
     def properties(self, object: str, query: Query) -> Json:
         """All properties of an object."""
@@ -124,15 +128,17 @@ class Definitions:
         }
 
     def account(self) -> Json:
-        """``GET /account-info/v3/details``."""
+        """``GET /account-info/v3/details``. The offset is that of standard time."""
+        zone = ZoneInfo(self._time_zone)
+        offset = _STANDARD.astimezone(zone).utcoffset() or timedelta(0)
         return {
             "portalId": self._portal,
             "accountType": "STANDARD",
-            "timeZone": TIME_ZONE,
+            "timeZone": self._time_zone,
             "companyCurrency": "USD",
             "additionalCurrencies": ["EUR", "GBP", "THB", "JPY"],
-            "utcOffset": "+07:00",
-            "utcOffsetMilliseconds": 25_200_000,
+            "utcOffset": _STANDARD.astimezone(zone).isoformat()[-6:],
+            "utcOffsetMilliseconds": int(offset.total_seconds() * 1000),
             "uiDomain": "app.hubspot.com",
             "dataHostingLocation": "na1",
         }

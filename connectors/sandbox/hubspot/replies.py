@@ -113,7 +113,8 @@ class Allowance:
     per_ten_seconds = 100
     per_second = 10
 
-    def __init__(self, seed: int) -> None:
+    def __init__(self, seed: int, time_zone: str = TIME_ZONE) -> None:
+        self._zone = ZoneInfo(time_zone)
         self._random = random.Random(seed)
         self._used = 0
         self._day = 0
@@ -144,7 +145,7 @@ class Allowance:
 
     def _begin(self, now_ms: int) -> None:
         """A day ends at midnight of the account's time zone."""
-        day = datetime.fromtimestamp(now_ms / 1000, ZoneInfo(TIME_ZONE)).toordinal()
+        day = datetime.fromtimestamp(now_ms / 1000, self._zone).toordinal()
         if day != self._day:
             self._day, self._used = day, 0
 

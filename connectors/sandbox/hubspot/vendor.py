@@ -21,6 +21,7 @@ from connectors.sandbox.hubspot.objects import Objects
 from connectors.sandbox.hubspot.owners import Owners
 from connectors.sandbox.hubspot.records import Records
 from connectors.sandbox.hubspot.replies import (
+    TIME_ZONE,
     Allowance,
     Failure,
     Json,
@@ -50,6 +51,7 @@ class Sandbox:
             making a new record.
         numeric_association_ids: v4 associations give ``toObjectId`` as a JSON number, as
             older replies did.
+        time_zone: IANA name of the account's.
     """
 
     name = "hubspot"
@@ -62,12 +64,13 @@ class Sandbox:
         search_lag: float = 5.0,
         keep_primary_id: bool = False,
         numeric_association_ids: bool = False,
+        time_zone: str = TIME_ZONE,
     ) -> None:
         self.clock = (clock or Clock()).copy()
         self.lock = threading.RLock()
         self._store = Store(self.clock.now)
         self.changes = self._store.changes
-        self._allowance = Allowance(seed)
+        self._allowance = Allowance(seed, time_zone)
         self._owners = Owners(self._store, self._now)
         api = self._owners.save(
             {
@@ -84,7 +87,7 @@ class Sandbox:
         self.rates: Sequence[Rate] = trouble.RATES
         self._objects = Objects(self._records, associations, self._now, self.api_user)
         self._links = Links(self._records, associations, self._now, numeric_association_ids)
-        self._definitions = Definitions(self._records, PORTAL)
+        self._definitions = Definitions(self._records, PORTAL, time_zone)
         self._search = Search(
             self._store, self._objects, self._records.visible, self._now, search_lag
         )
