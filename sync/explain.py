@@ -146,10 +146,14 @@ def explain(session: Session, object: str, id: str) -> Explanation:
 
 
 def _decisions(session: Session, object: str, id: str) -> dict[str, tuple[int, dict[str, Any]]]:
-    """field -> (run, the newest decision about it)."""
+    """field -> (run, the newest decision about it). One that kept the value against a record
+    leaves it where it came from."""
     newest: dict[str, tuple[int, dict[str, Any]]] = {}
     for row in books.journal(session, object, id, actions=["merge"]):
         for name, detail in row["detail"].items():
+            if name in newest and not detail["connection"] and detail["new"] == detail["old"]:
+                earlier = newest[name][1]
+                detail |= {key: earlier[key] for key in ("connection", "record", "at")}
             newest[name] = (row["run"], detail)
     return newest
 

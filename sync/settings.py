@@ -23,7 +23,7 @@ from connectors.base import Access
 from connectors.budget import USUAL, Budget, Terms
 from connectors.tokens import TokenKeeper
 from connectors.transport import is_loopback
-from mapping.schema import OBJECTS, Policy
+from mapping.schema import OBJECTS, ObjectSchema, Policy
 
 #: Objects that are synchronised both ways, in run order.
 SYNCED: tuple[str, ...] = tuple(name for name in OBJECTS if name != "user")
@@ -49,6 +49,26 @@ class SettingsError(Exception):
     def __init__(self, problems: Sequence[str]) -> None:
         super().__init__("\n".join(problems))
         self.problems = tuple(problems)
+
+
+#: Where in the file, and what is wrong there.
+_Path = tuple[str | int, ...]
+_Fault = tuple[_Path, str]
+
+#: Policies that look at all records: nobody decides alone.
+EVERYBODY = (Policy.RESTRICTIVE, Policy.OLDEST)
+
+
+class _Faults(ValueError):
+    """Faults that are seen only in the whole file, each with its place."""
+
+    def __init__(self, faults: Sequence[_Fault]) -> None:
+        super().__init__("; ".join(f"{_dotted(place)}: {words}" for place, words in faults))
+        self.faults = list(faults)
+
+
+def _dotted(place: _Path) -> str:
+    return ".".join(str(part) for part in place)
 
 
 def _zone(name: str) -> str:
@@ -208,6 +228,11 @@ class FieldSettings(_Model):
     priority: tuple[str, ...] = Field(
         (), description="Order of connections; the object's if empty."
     )
+    decides: tuple[str, ...] = Field(
+        (),
+        description="Only changes made in these connections count, the others are overruled and "
+        "written back; the object's if empty.",
+    )
 
 
 class Limits(_Model):
@@ -241,6 +266,9 @@ class ObjectSettings(_Model):
     )
     priority: tuple[str, ...] = Field((), description="Connections, most trusted first.")
     policy: Policy | None = Field(None, description="Policy for fields without their own.")
+    decides: tuple[str, ...] = Field(
+        (), description="Connections whose changes count, for all fields; every one if empty."
+    )
     fields: dict[str, FieldSettings] = Field(default_factory=dict, description="Per field.")
     create_in: tuple[CreateIn, ...] = Field((), description="Connections that get missing records.")
     deletes: Literal["unlink", "archive", "ignore"] = Field(
@@ -317,24 +345,51 @@ class Settings(_Model):
 
     @model_validator(mode="after")
     def _cross_check(self) -> Settings:
-        faults = []
+        faults: list[_Fault] = []
         for name, object in self.objects.items():
+            here = ("objects", name)
             if name not in SYNCED:
-                faults.append(f"objects.{name}: there is no such object; {', '.join(SYNCED)}")
+                faults.append((here, f"there is no such object; {', '.join(SYNCED)}"))
                 continue
-            known = OBJECTS[name].fields
-            named = [*object.priority, *(c.connection for c in object.create_in)]
+            faults += self._strangers((*here, "priority"), object.priority)
+            faults += self._strangers((*here, "decides"), object.decides)
+            for place, target in enumerate(object.create_in):
+                faults += self._strangers((*here, "create_in", place), [target.connection])
             for field, rule in object.fields.items():
-                named += rule.priority
-                if field not in known:
-                    faults.append(f"objects.{name}.fields.{field}: no such field")
-            faults += [
-                f"objects.{name}: there is no connection {connection!r}"
-                for connection in sorted(set(named) - self.connections.keys())
-            ]
+                faults += self._field_faults((*here, "fields", field), OBJECTS[name], field, rule)
         if faults:
-            raise ValueError("; ".join(faults))
+            raise _Faults(faults)
         return self
+
+    def _strangers(self, place: _Path, names: Sequence[str]) -> list[_Fault]:
+        return [
+            (place, f"there is no connection {name!r}")
+            for name in names
+            if name not in self.connections
+        ]
+
+    def _field_faults(
+        self, here: _Path, schema: ObjectSchema, field: str, rule: FieldSettings
+    ) -> list[_Fault]:
+        faults = self._strangers((*here, "priority"), rule.priority)
+        faults += self._strangers((*here, "decides"), rule.decides)
+        spec = schema.fields.get(field)
+        if spec is None:
+            faults.append((here, "no such field"))
+        elif rule.decides and (rule.policy or spec.policy) in EVERYBODY:
+            faults.append(((*here, "decides"), f"the {rule.policy or spec.policy} value always "
+                           "counts, whoever holds it; nobody decides alone"))  # fmt: skip
+        elif rule.decides:
+            others = self.objects[schema.name].fields
+            faults += [
+                ((*here, "decides"), f"it is decided together with {name}, for which others decide")
+                for name, other in others.items()
+                if spec.group
+                and name in schema.fields
+                and schema.fields[name].group == spec.group
+                and other.decides not in ((), rule.decides)
+            ]
+        return faults
 
     def object(self, name: str) -> ObjectSettings:
         """Settings of one object, defaults where the file says nothing."""
@@ -382,11 +437,14 @@ def parse(text: str, name: str = "settings.yaml") -> Settings:
     try:
         return Settings.model_validate(data if data is not None else {})
     except ValidationError as error:
+        found: list[_Fault] = []
+        for fault in error.errors(include_input=False, include_url=False):
+            cause = fault.get("ctx", {}).get("error")
+            said = (fault["loc"], fault["msg"].removeprefix("Value error, "))
+            found += cause.faults if isinstance(cause, _Faults) else [said]
         problems = [
-            f"{name}:{_line(tree, fault['loc'])}: "
-            f"{'.'.join(str(part) for part in fault['loc']) or 'settings'}: "
-            f"{fault['msg'].removeprefix('Value error, ')}"
-            for fault in error.errors(include_input=False, include_url=False)
+            f"{name}:{_line(tree, place)}: {_dotted(place) or 'settings'}: {words}"
+            for place, words in found
         ]
         raise SettingsError(problems) from error
 

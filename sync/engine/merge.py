@@ -11,7 +11,8 @@ several new values        the policy decides; ``manual`` keeps and asks a person
 a first value (new link)  filled beats empty, a fuller address a barer one, then the policy
 ========================= ==========================================================
 
-`union`, `restrictive` and `oldest` look at all members and never disagree.
+`union`, `restrictive` and `oldest` look at all members and never disagree. Where only some
+connections decide, changes of the others are overruled. What an undo left different waits.
 """
 
 from __future__ import annotations
@@ -21,17 +22,19 @@ from dataclasses import dataclass
 from dataclasses import field as attribute
 from datetime import datetime
 
-from mapping.schema import FULLER_FIRST, Field, Fields, FieldValue, Kind, ObjectSchema, Policy
+from mapping.schema import Field, Fields, FieldValue, Kind, ObjectSchema, Policy
 from sync.engine.voices import (
     Candidate,
     Same,
     as_sent,
     base_of,
     changed_at,
+    differing,
+    distinct,
     has_base,
     is_empty,
     items,
-    newest,
+    ranked,
 )
 from sync.model import NEVER, Decision, Disagreement, Member, Merged, Place
 
@@ -280,30 +283,25 @@ class _Merger:
                 overruled += [c for c in self._displaced(group) if c.place in silent]
             else:
                 candidates.append(Candidate(None, old, self._agreed_at(fresh), fresh=False))
-        distinct = self._distinct(group, candidates)
+        versions = distinct(group, candidates, self.same)
         lost = [*displaced, *overruled]
-        named = self._differing(group, overruled, distinct[0].values)
-        if len(distinct) == 1:
+        named = differing(group, overruled, versions[0].values, self.same)
+        if len(versions) == 1:
             if named:
                 reason = f"overruled: {self._only(group)}"
                 if changed and any(not c.fresh for c in named):
-                    self._book(group, [*distinct, *named], distinct[0], self._only(group), False)
+                    self._book(group, [*versions, *named], versions[0], self._only(group), False)
             else:
                 reason = "changed" if changed else "only value"
-            self._take_group(group, distinct[0], reason, lost)
+            self._take_group(group, versions[0], reason, lost)
             return
-        self._settle(group, policy, distinct, lost, first_link=not (len(changed) > 1))
+        self._settle(group, policy, versions, lost, first_link=not (len(changed) > 1))
 
     def _is_theirs(self, group: Sequence[Field], silent: frozenset[Place]) -> bool:
         """Whether the agreed value comes from members who may not decide."""
         return bool(silent) and not any(
             m.place not in silent and any(has_base(m, f.name) for f in group) for m in self.members
         )
-
-    def _differing(
-        self, group: Sequence[Field], candidates: Sequence[Candidate], values: Fields
-    ) -> list[Candidate]:
-        return [c for c in candidates if not self._alike(group, c.values, values, False)]
 
     def _overrule(self, group: list[Field], overruled: Sequence[Candidate]) -> None:
         """Keep what is agreed against those who may not decide, and say so."""
@@ -324,29 +322,6 @@ class _Merger:
         stamps = [m.changed_at for m in self.members if m.place not in newcomers]
         return max(stamps, default=NEVER)
 
-    def _distinct(self, group: Sequence[Field], candidates: Sequence[Candidate]) -> list[Candidate]:
-        """One candidate for each different version, the newest of those alike. First values
-        that complete each other (a street here, a city there) are one."""
-        found: list[Candidate] = []
-        for candidate in sorted(candidates, key=newest, reverse=True):
-            for other in found:
-                blank_fits = candidate.fresh and other.fresh
-                if self._alike(group, candidate.values, other.values, blank_fits):
-                    filled = {n: v for n, v in other.values.items() if v is not None}
-                    other.values = {**other.values, **candidate.values, **filled}
-                    break
-            else:
-                found.append(candidate)
-        return found
-
-    def _alike(self, group: Sequence[Field], a: Fields, b: Fields, blank_fits: bool) -> bool:
-        return all(
-            self.same(f.kind, a[f.name], b[f.name])
-            or (blank_fits and (a[f.name] is None or b[f.name] is None))
-            for f in group
-            if f.name in a and f.name in b
-        )
-
     def _settle(
         self,
         group: list[Field],
@@ -359,38 +334,14 @@ class _Merger:
             self.blocked |= {field.name for field in group}
             self._book(group, versions, None, "manual", first_link)
             return
-        ranked = self._rank(group, policy, versions, first_link)
-        winner = ranked[0]
+        first = group[0].name
+        holders = [m.place.connection for m in self.members if has_base(m, first)]
+        order = list(self.rules.priority[first])
+        winner, *losers = ranked(group, policy, versions, order, holders, first_link=first_link)
         rule = f"first link: {policy}" if first_link else f"conflict: {policy}"
         self._book(group, versions, winner, str(policy), first_link)
-        losing = [c for c in ranked[1:] if c.place is not None]
+        losing = [c for c in losers if c.place is not None]
         self._take_group(group, winner, rule, [*losing, *lost])
-
-    def _rank(
-        self, group: list[Field], policy: Policy, versions: list[Candidate], first_link: bool
-    ) -> list[Candidate]:
-        order = list(self.rules.priority[group[0].name])
-
-        def standing(candidate: Candidate) -> int:
-            connection = candidate.place.connection if candidate.place else ""
-            if not connection:
-                held = [m.place.connection for m in self.members if has_base(m, group[0].name)]
-                return min((order.index(c) for c in held if c in order), default=len(order))
-            return order.index(connection) if connection in order else len(order)
-
-        def key(candidate: Candidate) -> tuple[object, ...]:
-            filled = sum(value is not None for value in candidate.values.values())
-            fuller = -filled if first_link and group[0].group in FULLER_FIRST else 0
-            newest = -candidate.at.timestamp()
-            place = candidate.place or Place("", "")
-            if policy is Policy.PRIORITY:
-                return (fuller, standing(candidate), newest, place)
-            if policy is Policy.LONGEST:
-                length = sum(len(str(v)) for v in candidate.values.values() if v is not None)
-                return (fuller, -length, newest, standing(candidate), place)
-            return (fuller, newest, standing(candidate), place)
-
-        return sorted(versions, key=key)
 
     # -- outcomes ------------------------------------------------------------------------
 

@@ -26,7 +26,7 @@ from sync.engine.plan import Target
 from sync.engine.report import Progress, Report, Silent
 from sync.engine.voices import Same
 from sync.model import Place
-from sync.settings import Settings, access, budget
+from sync.settings import EVERYBODY, Settings, access, budget
 from sync.store import books, spend
 from sync.store.database import Session
 from sync.store.tokens import StoreKeeper
@@ -134,10 +134,11 @@ class Wiring:
         return same
 
     def rules(self, object: str) -> Rules:
-        """Policies and priorities by field."""
+        """Policies, priorities and who decides, by field."""
         chosen = self.settings.object(object) if object != "user" else None
         policies: dict[str, Policy] = {}
         priority: dict[str, tuple[str, ...]] = {}
+        decides: dict[str, tuple[str, ...]] = {}
         order = tuple(self.settings.connections)
         for name, spec in OBJECTS[object].fields.items():
             own = chosen.fields.get(name) if chosen else None
@@ -148,7 +149,13 @@ class Wiring:
             priority[name] = (own.priority if own else ()) or (
                 chosen.priority if chosen and chosen.priority else order
             )
-        return Rules(policies, priority)
+            together = [name, *(n for n, f in OBJECTS[object].fields.items() if spec.group
+                                and f.group == spec.group)]  # fmt: skip
+            named = [chosen.fields[n].decides for n in together if chosen and n in chosen.fields]
+            deciding = next((who for who in named if who), chosen.decides if chosen else ())
+            if deciding and policies[name] not in EVERYBODY:
+                decides[name] = deciding
+        return Rules(policies, priority, decides)
 
     def keys(
         self, object: str, place: Place, fields: Fields, external: str

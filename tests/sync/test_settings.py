@@ -73,10 +73,37 @@ def test_names_that_do_not_exist_are_all_told() -> None:
     text = GOOD.replace("owner: priority", "ownr: priority").replace(
         "create_in: [crm,", "create_in: [crn,"
     )
-    [problem] = _problems(text + "  lead: {}\n")
-    assert "ownr" in problem
-    assert "'crn'" in problem
-    assert "lead" in problem
+    problems = _problems(text + "  lead: {}\n")
+    assert [problem.split(": ")[:2] for problem in problems] == [
+        ["settings.yaml:9", "objects.contact.create_in.0"],
+        ["settings.yaml:8", "objects.contact.fields.ownr"],
+        ["settings.yaml:10", "objects.lead"],
+    ]
+    assert "'crn'" in problems[0]
+
+
+DECIDES = """\
+connections:
+  crm: {vendor: hubspot, auth: {kind: private_app, access_token: "${env:TOKEN}"}}
+  erp: {vendor: zoho, auth: {kind: x}}
+objects:
+  contact:
+    decides: [crm, nobody]
+    fields:
+      phone: {decides: [erq]}
+      email_opt_out: {decides: [erp]}
+      street: {decides: [crm]}
+      city: {decides: [erp]}
+"""
+
+
+def test_who_decides_is_checked_with_its_lines() -> None:
+    told = dict(problem.split(": ", 1) for problem in _problems(DECIDES))
+    assert "'nobody'" in told["settings.yaml:6"]
+    assert "'erq'" in told["settings.yaml:8"]
+    assert "restrictive" in told["settings.yaml:9"]
+    assert "together with city" in told["settings.yaml:10"]
+    assert "together with street" in told["settings.yaml:11"]
 
 
 @pytest.mark.parametrize(

@@ -22,12 +22,15 @@ def same(kind: Kind, one: FieldValue, two: FieldValue) -> bool:
     return one == two or values.same(kind, one, two, "TH")
 
 
-def rules(object: str = "contact", **policies: Policy) -> Rules:
+def rules(
+    object: str = "contact", decides: dict[str, tuple[str, ...]] | None = None, **policies: Policy
+) -> Rules:
     """The schema's policies, some changed; a is trusted before b before c."""
     fields = OBJECTS[object].fields
     return Rules(
         {name: policies.get(name, spec.policy) for name, spec in fields.items()},
         dict.fromkeys(fields, CONNECTIONS),
+        decides or {},
     )
 
 
@@ -70,6 +73,11 @@ def members(draw: st.DrawFn) -> list[Member]:
     return found
 
 
+DECIDES = st.dictionaries(
+    st.sampled_from(["first_name", "job_title", "street", "interests", "birth_date"]),
+    st.sampled_from([("a",), ("b",), ("a", "c")]),
+)
+UNDONE = st.sets(st.sampled_from(["job_title", "street", "interests", "birth_date"]))
 POLICIES = st.fixed_dictionaries(
     {
         "job_title": st.sampled_from([Policy.NEWEST, Policy.PRIORITY, Policy.MANUAL]),

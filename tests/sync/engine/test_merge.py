@@ -15,7 +15,9 @@ from tests.sync.engine.people import (
     BODIES,
     CONTACT,
     DEAL,
+    DECIDES,
     POLICIES,
+    UNDONE,
     member,
     members,
     rules,
@@ -77,6 +79,43 @@ class TestLaws:
                 assert (m.place, value) in {
                     c for d in outcome.disagreements for c in d.candidates
                 } or any(value == v for d in outcome.disagreements for _, v in d.candidates)
+
+    @given(BODIES, members(), POLICIES, DECIDES, UNDONE)
+    def test_no_change_is_lost(self, old, found, policies, decides, undone):  # type: ignore[no-untyped-def]
+        """Whoever decides: it is agreed, overruled by a rule that names it, or it waits."""
+        outcome = merge(CONTACT, old, found, rules(decides=decides, **policies), same, {}, undone)
+        losing = {(d.field, place): value for d in outcome.decisions for place, value in d.losing}
+        for m in found:
+            for name in ("first_name", "job_title", "birth_date", "street"):
+                if name not in m.seen or name not in (m.base or {}):
+                    continue
+                value = m.seen[name]
+                if value == m.base[name] or name in outcome.blocked:
+                    continue
+                agreed = outcome.fields.get(name)
+                assert value == agreed or losing[name, m.place] == value
+
+    @given(BODIES, members(), POLICIES, DECIDES, UNDONE, st.randoms())
+    def test_whoever_decides_order_does_not_matter_and_once_is_enough(  # type: ignore[no-untyped-def]
+        self, old, found, policies, decides, undone, random
+    ):
+        chosen = rules(decides=decides, **policies)
+        first = merge(CONTACT, old, found, chosen, same, {}, undone)
+        shuffled = list(found)
+        random.shuffle(shuffled)
+        assert merge(CONTACT, old, shuffled, chosen, same, {}, undone) == first
+        based = [
+            replace(
+                m,
+                base={n: v for n, v in m.seen.items() if n not in first.blocked}
+                | {n: v for n, v in (m.base or {}).items() if n in first.blocked},
+            )
+            for m in found
+        ]
+        second = merge(CONTACT, first.fields, based, chosen, same, {}, first.blocked & undone)
+        assert second.fields == first.fields
+        assert second.blocked == first.blocked
+        assert not second.decisions
 
     @given(BODIES, members())
     def test_a_field_nobody_read_stays(self, old, found):  # type: ignore[no-untyped-def]
@@ -217,6 +256,150 @@ class TestFirstLinks:
             same,
         )
         assert (outcome.fields["amount"], outcome.fields["currency"]) == ("350", "THB")
+
+
+class TestWhoDecides:
+    """Only a decides about the job title, the address and the interests."""
+
+    def agreed(self, old: Fields, *given: Member, **policies: Policy) -> Merged:
+        only = dict.fromkeys(("job_title", "street", "interests"), ("a",))
+        return merge(CONTACT, old, given, rules(decides=only, **policies), same)
+
+    def overruled(self, outcome: Merged) -> dict[str, dict[str, object]]:
+        return {
+            d.field: {place.connection: value for place, value in d.losing}
+            for d in outcome.decisions
+            if d.reason == "overruled: only a decides"
+        }
+
+    def test_a_change_by_another_is_overruled_and_kept_on_record(self) -> None:
+        base: Fields = {"job_title": "x"}
+        for value in ("y", None):
+            outcome = self.agreed(
+                base, member("a", base, base), member("b", {"job_title": value}, base, day=9)
+            )
+            assert outcome.fields == base
+            assert self.overruled(outcome) == {"job_title": {"b": value}}
+            assert outcome.disagreements == ()
+
+    def test_its_own_change_is_taken(self) -> None:
+        base: Fields = {"job_title": "x"}
+        outcome = self.agreed(
+            base, member("a", {"job_title": None}, base), member("b", base, base, day=9)
+        )
+        assert outcome.fields == {"job_title": None}
+        assert [d.reason for d in outcome.decisions] == ["changed"]
+
+    @pytest.mark.parametrize("policy", [Policy.NEWEST, Policy.LONGEST, Policy.MANUAL])
+    def test_of_two_changes_its_own_is_taken_whatever_the_policy(self, policy: Policy) -> None:
+        base: Fields = {"job_title": "x"}
+        outcome = self.agreed(
+            base,
+            member("a", {"job_title": "y"}, base),
+            member("b", {"job_title": "much longer"}, base, day=9),
+            job_title=policy,
+        )
+        assert outcome.fields == {"job_title": "y"}
+        assert self.overruled(outcome) == {"job_title": {"b": "much longer"}}
+        [found] = outcome.disagreements
+        assert (found.rule, found.waits) == ("only a decides", False)
+
+    def test_where_it_has_no_record_everybody_decides(self) -> None:
+        base: Fields = {"job_title": "x"}
+        outcome = self.agreed(base, member("b", {"job_title": "y"}, base), member("c", base, base))
+        assert outcome.fields == {"job_title": "y"}
+
+    def test_others_may_fill_what_is_empty(self) -> None:
+        base: Fields = {"job_title": None}
+        outcome = self.agreed(base, member("a", base, base), member("b", {"job_title": "y"}, base))
+        assert outcome.fields == {"job_title": "y"}
+
+    def test_nobody_fills_what_it_clears_at_the_same_time(self) -> None:
+        base: Fields = {"job_title": "x"}
+        outcome = self.agreed(
+            base,
+            member("a", {"job_title": None}, base),
+            member("b", {"job_title": "y"}, base, day=9),
+        )
+        assert outcome.fields == {"job_title": None}
+        assert self.overruled(outcome) == {"job_title": {"b": "y"}}
+
+    def test_when_they_are_first_linked_its_value_counts(self) -> None:
+        outcome = self.agreed(
+            {}, member("a", {"job_title": "y"}), member("b", {"job_title": "z"}, day=9)
+        )
+        assert outcome.fields == {"job_title": "y"}
+        assert self.overruled(outcome) == {"job_title": {"b": "z"}}
+        empty = self.agreed({}, member("a", {"job_title": None}), member("b", {"job_title": "z"}))
+        assert empty.fields == {"job_title": "z"}
+
+    def test_it_decides_from_the_day_it_has_a_record(self) -> None:
+        base: Fields = {"job_title": "x"}
+        outcome = self.agreed(base, member("b", base, base, day=9), member("a", {"job_title": "y"}))
+        assert outcome.fields == {"job_title": "y"}
+        assert self.overruled(outcome) == {"job_title": {"b": "x"}}
+
+    def test_a_group_is_decided_as_one(self) -> None:
+        base: Fields = {"street": "1 High St", "city": None}
+        outcome = self.agreed(
+            base, member("a", base, base), member("b", {**base, "city": "Leeds"}, base)
+        )
+        assert outcome.fields == base
+        assert self.overruled(outcome) == {"city": {"b": "Leeds"}}
+
+    def test_sets(self) -> None:
+        base: Fields = {"interests": ["events"]}
+        outcome = self.agreed(
+            base,
+            member("a", {"interests": ["events", "pricing"]}, base),
+            member("b", {"interests": ["support"]}, base),
+        )
+        assert outcome.fields == {"interests": ["events", "pricing"]}
+        assert self.overruled(outcome) == {"interests": {"b": ["support"]}}
+
+
+OLD: Fields = {"job_title": "old"}
+
+
+class TestUndone:
+    def agreed(self, *given: Member, **policies: Policy) -> Merged:
+        return merge(CONTACT, OLD, given, rules(**policies), same, {}, {"job_title"})
+
+    def one(self, connection: str, value: str, seen: str | None = None) -> Member:
+        return member(connection, {"job_title": seen or value}, {"job_title": value}, day=1)
+
+    def test_it_waits_while_they_differ(self) -> None:
+        outcome = self.agreed(self.one("a", "new"), self.one("b", "old"))
+        assert (outcome.fields, outcome.blocked) == (OLD, {"job_title"})
+        assert outcome.decisions == ()
+
+    def test_a_change_ends_it_and_what_the_others_hold_is_on_record(self) -> None:
+        outcome = self.agreed(self.one("a", "new"), self.one("b", "old", "newer"))
+        assert (outcome.fields, outcome.blocked) == ({"job_title": "newer"}, frozenset())
+        [decision] = outcome.decisions
+        assert {v for _, v in decision.losing} == {"new"}
+
+    def test_agreement_ends_it(self) -> None:
+        outcome = self.agreed(self.one("a", "new"), self.one("b", "new"))
+        assert (outcome.fields, outcome.blocked) == ({"job_title": "new"}, frozenset())
+        assert [d.reason for d in outcome.decisions] == ["all agree"]
+
+    def test_a_newcomer_does_not_end_it(self) -> None:
+        fresh = member("c", {"job_title": "mine"}, day=9)
+        outcome = self.agreed(self.one("a", "new"), self.one("b", "old"), fresh)
+        assert outcome.blocked == {"job_title"}
+
+    def test_who_may_not_decide_does_not_end_it(self) -> None:
+        given = [self.one("a", "new"), self.one("b", "old", "newer")]
+        only = rules(decides={"job_title": ("a",)})
+        outcome = merge(CONTACT, OLD, given, only, same, {}, {"job_title"})
+        assert (outcome.fields, outcome.blocked) == (OLD, {"job_title"})
+
+    def test_two_changes_are_a_conflict_like_any(self) -> None:
+        given = [self.one("a", "new", "this"), self.one("b", "old", "that")]
+        outcome = self.agreed(*given, job_title=Policy.MANUAL)
+        assert outcome.blocked == {"job_title"}
+        assert [d.rule for d in outcome.disagreements] == ["manual"]
 
 
 class TestWholeLooks:
