@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
 import signal
-import subprocess
 import sys
 import time
 from collections import Counter
@@ -20,6 +20,7 @@ from mapping.schema import OBJECTS
 from sync.settings import SYNCED
 from sync.store import tables
 from sync.store.database import open_engine
+from tests.e2e.starter import Starter
 
 #: Stamps, which depend on the moment of writing.
 TIMED = frozenset({"created_at", "closed_at"})
@@ -29,10 +30,11 @@ CONCORD = [sys.executable, "-c", "from sync.cli import main; main()"]
 class Side:
     """Three sandboxes and a hub of their own, run as a command."""
 
-    def __init__(self, folder: Path, **schedule: Any) -> None:
+    def __init__(self, folder: Path, seed: int = 11, store: str = "", **schedule: Any) -> None:
+        """`store`: a URL, a file in `folder` by default; `seed` decides the demo data."""
         folder.mkdir(exist_ok=True)
-        self.fleet = Fleet(seed=11, contacts=30)
-        self.store = f"sqlite:///{folder / 'hub.db'}"
+        self.fleet = Fleet(seed=seed, contacts=30)
+        self.store = store or f"sqlite:///{folder / 'hub.db'}"
         self.settings = folder / "settings.yaml"
         places = self.fleet.describe()
         connections = {
@@ -55,41 +57,50 @@ class Side:
             "schedule": schedule,
         }
         self.settings.write_text(json.dumps(body), encoding="utf-8")
-        done = subprocess.run([*self.command("connect")], capture_output=True, check=False)
-        assert done.returncode == 0, done.stderr.decode()
+        self.starter = Starter(folder / "output")
+        self._start("connect")
+        assert self.starter.wait() == 0, self.starter.output.read_text(encoding="utf-8")
 
     def command(self, *words: str) -> list[str]:
         return [*CONCORD, "--settings", str(self.settings), *words]
+
+    def _start(self, *words: str) -> int:
+        return self.starter.start(["--settings", str(self.settings), *words])
 
     def calls(self) -> int:
         """Requests the sandboxes have answered."""
         return sum(len(server.log.calls) for server in self.fleet.servers.values())
 
     def settle(self) -> None:
-        """Run until a run writes nothing, past the search index's lag."""
+        """Run until a run writes nothing, past the search index's lag and the time in which
+        deletions are looked for."""
         for _ in range(5):
-            self.fleet.clock.advance(120)
-            done = subprocess.run(self.command("sync", "--json"), capture_output=True, check=False)
-            assert done.returncode in (0, 1), done.stderr.decode()
-            if json.loads(done.stdout)["writes"] == 0:
+            self.fleet.clock.advance(1000)
+            if self.run() == 0:
                 return
         raise AssertionError("still writing after five runs")
 
-    def killed(self, after: int) -> bool:
-        """Start a run and kill it once it has made `after` calls; whether it was still alive."""
+    def run(self) -> int:
+        """One whole run; how many records it wrote."""
+        self._start("sync", "--json")
+        code, output = self.starter.wait(), self.starter.output.read_text(encoding="utf-8")
+        assert code in (0, 1), output
+        return int(json.loads(output[output.index("{") :])["writes"])
+
+    def killed(self, after: int, later: float = 0.0) -> bool:
+        """Start a run and kill it `later` seconds after it has made `after` calls; whether it
+        was still alive."""
         before = self.calls()
-        process = subprocess.Popen(
-            self.command("sync", "--json"), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
-        )
-        while process.poll() is None and self.calls() - before < after:
+        process = self._start("sync", "--json")
+        while not self.starter.ended() and self.calls() - before < after:
             time.sleep(0.002)  # waits for the other process; there is no event to wait for
-        alive = process.poll() is None
-        process.send_signal(signal.SIGKILL)
-        process.wait()
-        return alive
+        time.sleep(later)
+        if not self.starter.ended():
+            os.kill(process, signal.SIGKILL)
+        return self.starter.wait() == -signal.SIGKILL
 
     def edit(self, number: int) -> None:
-        """What people do in one round: a new contact, a changed one, a changed deal."""
+        """What people do in one round: a new contact and a changed one."""
         vendor = VENDORS[number % 3]
         native = {"salesforce": "Contact", "hubspot": "contacts", "zoho": "Contacts"}[vendor]
         fields = {doc: f.native for doc, f in catalog(vendor, "contact").fields.items()}
@@ -106,7 +117,8 @@ class Side:
                 ],
             )
             known = [row for row in self.fleet.dataset.rows[vendor][native] if "id" in row]
-            sandbox.edit(native, known[number]["id"], {fields["job_title"]: f"Head of {number}"})
+            changed = known[number % len(known)]["id"]
+            sandbox.edit(native, changed, {fields["job_title"]: f"Head of {number}"})
 
     def accounts(self) -> dict[str, Counter[str]]:
         """vendor.object -> its live records without ids and stamps, counted."""
@@ -155,6 +167,7 @@ class Side:
         return found
 
     def close(self) -> None:
+        self.starter.close()
         self.fleet.close()
 
 

@@ -170,6 +170,7 @@ class Soak:
         for made in self.things.values():
             self.follower.connector.provision(made.object, WORDS[self._name].external)
         self.weather.begin()
+        self.weather.turn(0)
 
     def _round(self, number: int) -> None:
         dice = self.dice

@@ -50,7 +50,6 @@ class Weather:
             self._add(kind, times=None, probability=self._rate / 2, path=_SIGN_IN)
         slow = {"seconds": 3, "clock": True}
         self._add("slow", times=None, probability=self._rate / 5, options=slow)
-        self._drift()
 
     def _drift(self) -> None:
         """The vendor's clock is far behind everybody's, and is never set right by much."""
@@ -76,7 +75,8 @@ class Weather:
                 self._server.faults.clear(self._standing.pop(kind))
 
     def turn(self, number: int) -> None:
-        """What changes with round `number`: the index's lag, the clock, the quota."""
+        """What changes with round `number`, 0 being the beginning: the index's lag, the clock,
+        the quota."""
         if not self._rate:
             return
         if number % 20 == 0:

@@ -187,7 +187,12 @@ class Writer:
             if spell is links and result.id not in (write.id, ""):
                 # A create of what is there already, or an update of what was merged away: the
                 # write does not know what hangs on the record, and adds to it.
-                if not set(spell(value)) <= set(spell(row[name])) and not rivals:
+                held = set(spell(row[name]))
+                kin = [
+                    {id, *self._truth.survivors(self._target(asked, name), id)}
+                    for id in spell(value)
+                ]
+                if not rivals and any(held.isdisjoint(ids) for ids in kin):
                     raise Wrong(f"{told}: {name} is {row[name]!r}, without {value!r}")
                 continue
             if name in asked.loose and value is None:
@@ -196,6 +201,9 @@ class Writer:
             tried = [spell(other.values[name]) for other in rivals if name in other.values]
             if spell(row[name]) not in [spell(value), *tried]:
                 raise Wrong(f"{told}: {name} is {row[name]!r}, not {value!r}")
+
+    def _target(self, asked: Asked, field: str) -> str:
+        return self._things[asked.targets[field]].object
 
     def _is(self, row: Mapping[str, Any], write: Write) -> bool:
         return write.external is not None and row.get(self._external) == write.external[1]
