@@ -119,6 +119,9 @@ class Record:
     """Id of the surviving record when this one was merged away."""
     field_times: Mapping[str, datetime] = field(default_factory=dict)
     """When single fields changed, where the vendor tells."""
+    certain: bool = True
+    """False for a `deleted` one that the vendor merely does not show: it may be hidden from our
+    user, and nothing says that it was deleted."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -320,7 +323,9 @@ class Connector(Protocol):
 
         A record that is gone comes as ``deleted=True`` (with `merged_into` where known).
         When an id was merged away and the vendor resolves it, two records come: the
-        survivor, and the asked id with ``deleted=True, merged_into=<survivor>``.
+        survivor, and the asked id with ``deleted=True, merged_into=<survivor>``. A record of
+        which the vendor neither shows anything nor says that it was deleted comes as
+        ``deleted=True, certain=False``.
         """
         ...
 

@@ -136,6 +136,11 @@ class ConnectionSettings(_Model):
     options: dict[str, str] = Field(
         default_factory=dict, description="Vendor-specific settings, e.g. api_version."
     )
+    verify: bool = Field(
+        True,
+        description="Read records again right before they are changed, so that nobody's edit is "
+        "lost; one call more for each batch of updates.",
+    )
     budget: BudgetSettings = Field(
         default_factory=BudgetSettings, description="What may be spent of the account's calls."
     )
@@ -236,11 +241,21 @@ class FieldSettings(_Model):
 
 
 class Limits(_Model):
-    """The blast radius of one run: past it the run is held and writes nothing."""
+    """The blast radius of one run: past it the run is held and writes nothing. Up to 20 records
+    are never too large a share."""
 
     create: int = Field(1000, ge=0, description="Most records created in one connection.")
     update: int = Field(5000, ge=0, description="Most records updated in one connection.")
     archive: int = Field(100, ge=0, description="Most records archived in one connection.")
+    create_share: float | None = Field(
+        None, gt=0, description="Most creates, as a share of the connection's records."
+    )
+    update_share: float | None = Field(
+        None, gt=0, le=1, description="Most updates, as a share of the connection's records."
+    )
+    archive_share: float | None = Field(
+        0.2, gt=0, le=1, description="Most archives, as a share of the connection's records."
+    )
 
 
 class CreateIn(_Model):

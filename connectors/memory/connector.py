@@ -171,7 +171,7 @@ class MemoryConnector:
             row = rows.get(id)
             if row is None:
                 gone = Row(id, {}, self._account.now(), "", self._account.now(), deleted=True)
-                found.append(self._record(object, gone, fields))
+                found.append(replace(self._record(object, gone, fields), certain=False))
                 continue
             found.append(self._record(object, row, fields))
             if row.merged_into and row.merged_into in rows:

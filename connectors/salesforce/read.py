@@ -147,9 +147,10 @@ class Reader:
         found = self._plans.fresh(object, fields, ask) if wanted else []
         known = {record.id for record in found}
         at = self._client.asked_at or datetime.now(UTC)
-        # Past the recycle bin nothing is left of a record but its absence.
+        # Past the recycle bin nothing is left of a record but its absence; nor does anything
+        # show of one that is not shared with our user.
         return found + [
-            Record(object, id, {}, version="", modified_at=at, deleted=True)
+            Record(object, id, {}, version="", modified_at=at, deleted=True, certain=False)
             for id in wanted
             if id not in known
         ]

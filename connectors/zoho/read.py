@@ -20,7 +20,7 @@ comes later, and never not at all.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Sequence, Set
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -37,6 +37,9 @@ OVERLAP = timedelta(seconds=120)
 DELETED_PAGE = 200
 COQL_PAGE = 2_000
 IDS = 100
+
+#: So many pages of deleted records are looked through for single ones.
+_DELETED_PAGES = 10
 _FIELDS = 50 - len(STAMPS)
 _IN = 50
 _BARE = re.compile(r"-?\d+(\.\d+)?|true|false")
@@ -233,23 +236,39 @@ class Reader:
             return []
         chunks = self._chunks(object, fields)
         found: list[Record] = []
+        missing: dict[str, datetime] = {}
         for part in _parts(wanted, IDS):
             rows, at = self._by_ids(object, part, chunks[0])
             here = list(self._records(object, fields, chunks, rows))
             known = {record.id for record in here}
             found += here
-            found += [
-                Record(
-                    object=object,
-                    id=id,
-                    values={},
-                    version="deleted",
-                    modified_at=at,
-                    deleted=True,
-                )
-                for id in part
-                if id not in known
-            ]
+            missing.update({id: at for id in part if id not in known})
+        sure = self._deleted_of(object, missing.keys())
+        return found + [
+            Record(
+                object=object,
+                id=id,
+                values={},
+                version="deleted",
+                modified_at=at,
+                deleted=True,
+                certain=id in sure,
+            )
+            for id, at in missing.items()
+        ]
+
+    def _deleted_of(self, object: str, ids: Set[str]) -> set[str]:
+        """Those of the ids that are among the records deleted last. One that is in neither list
+        was erased long ago, or is hidden from our user."""
+        found: set[str] = set()
+        number = 1
+        while len(found) < len(ids) and number <= _DELETED_PAGES:
+            query = {"type": "all", "per_page": str(DELETED_PAGE), "page": str(number)}
+            answer = self._client.get(f"{object}/deleted", query)
+            found |= {str(raw["id"]) for raw in answer.rows()} & ids
+            if not answer.more:
+                break
+            number += 1
         return found
 
     def _by_ids(

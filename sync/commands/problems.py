@@ -10,8 +10,11 @@ from rich.table import Table
 
 from sync.commands.exits import no_such
 from sync.commands.hub import of, print_json
+from sync.engine.vanished import HIDDEN
+from sync.model import Place
+from sync.settings import SettingsError
 from sync.store import problems as store
-from sync.store import queues
+from sync.store import queues, replicas
 from sync.store.database import Session
 
 group = typer.Typer(invoke_without_command=True, rich_markup_mode="markdown")
@@ -88,6 +91,31 @@ def ignore(context: typer.Context, ids: Ids) -> None:
         store.set_status(session, ids, "ignored")
         session.commit()
     hub.show(f"{len(ids)} will not be reported again; `concord problems --ignored` lists them.")
+
+
+@group.command()
+def gone(context: typer.Context, ids: Ids) -> None:
+    """Say that the records of these problems were deleted for good.
+
+    For records that their CRM does not show any more without saying that they were deleted. What
+    a delete means for the others is decided in the next run, as the settings say.
+    """
+    hub = of(context)
+    with hub.session() as session:
+        rows = _chosen(session, ids)
+        for row in rows:
+            if row["cause"] != HIDDEN:
+                raise SettingsError(
+                    [f"problem {row['id']} is no record that is hidden or deleted: {row['cause']}"]
+                )
+            place = Place(row["connection"], row["record"])
+            known = replicas.load(session, row["object"], [place])
+            for replica in known.values():
+                replica.deleted, replica.waiting = True, True
+            replicas.save(session, row["object"], known.values())
+        store.set_status(session, ids, "solved")
+        session.commit()
+    hub.show(f"{len(rows)} will be taken for deleted in the next run: `concord sync`.")
 
 
 def _chosen(session: Session, ids: list[int]) -> list[dict[str, Any]]:

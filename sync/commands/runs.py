@@ -15,6 +15,7 @@ from typing import Annotated, Any
 
 import typer
 
+from mapping.schema import OBJECTS
 from sync.accounts import unprepared
 from sync.commands import show
 from sync.commands.bars import progress
@@ -24,7 +25,7 @@ from sync.engine.report import Report
 from sync.engine.run import Options, run
 from sync.model import Queued
 from sync.settings import SYNCED, SettingsError
-from sync.store import books, queues
+from sync.store import books, doubts, queues
 
 #: The version of plan files.
 PLAN_FORMAT = 1
@@ -159,13 +160,24 @@ def runs(
 
 
 def approve(context: typer.Context, run: RunId) -> None:
-    """Release the writes of a held run; the next run sends them."""
+    """Release the writes of a held run; the next run sends them.
+
+    Where a run was held because an account lists almost nothing, this says that the records
+    that are missing were deleted.
+    """
     hub = of(context)
     with hub.session() as session:
         held = _held(session, run)
         queues.set_status(session, [queued.id for queued in held], "pending")
+        believed = doubts.open_since(session, run)
+        doubts.approve(session, believed)
         books.set_run_status(session, run, "approved")
         session.commit()
+    for doubt in believed:
+        hub.show(
+            f"{doubt.missing:,} {OBJECTS[doubt.object].plural} that {doubt.connection} does not "
+            "list are taken for deleted."
+        )
     hub.show(
         f"Approved {len(held)} writes of run {run}. The next run sends them: `concord sync`, or "
         "`concord serve` by itself."

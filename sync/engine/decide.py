@@ -43,8 +43,8 @@ def decide(wiring: Wiring, object: str) -> None:
     doomed = bury(wiring, object, gone) if gone else set()
     for batch in chunks(sorted(doomed), BATCH):
         _settle(wiring, object, batch, doomed, set())  # nothing else remembers the burial
-    doomed |= queues.planned_archives(wiring.session, object)
     placed = place(wiring, object, live)
+    doomed |= queues.planned_archives(wiring.session, object)
     asked = identity.questioned(wiring.session, object)
     touched = placed | set(queues.touched(wiring.session, object))
     wiring.session.commit()

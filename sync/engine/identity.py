@@ -297,7 +297,7 @@ def _inherit(session: Session, object: str, old: str, new: str) -> None:
     for row in session.rows(sa.select(tables.tombstone).where(*here)):
         if row.connection not in linked:
             place = Place(row.connection, row.record)
-            replicas.save_tombstone(session, object, place, new, row.run)
+            replicas.save_tombstone(session, object, place, new, row.run, row.ours)
     session.execute(sa.delete(tables.tombstone).where(*here))
     queues.replace_outbox(session, object, [old, new], [], 0)
     for id, _, _ in books.waiting_conflicts(session, object, [old]).get(old, {}).values():

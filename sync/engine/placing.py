@@ -17,6 +17,9 @@ from sync.model import Place, Replica, entity_id
 from sync.store import books, entities, queues, replicas
 from sync.store.database import Session
 
+#: Rule of the link of a record that was deleted and came back.
+RESTORED = "restored"
+
 
 def place(wiring: Wiring, object: str, live: Sequence[Replica]) -> set[str]:
     """Link unlinked records; the entities that these replicas belong to."""
@@ -93,7 +96,7 @@ def _homes(
     left = replicas.buried(session, object, unlinked)
     known = entities.load(session, object, {*named.values(), *left.values()})
     homes: dict[Place, Placed] = {}
-    for found, rule in ((named, EXTERNAL), (left, "restored")):
+    for found, rule in ((named, EXTERNAL), (left, RESTORED)):
         for place, id in found.items():
             if id in known:
                 homes[place] = Placed(place, known[id].merged_into or id, rule)
@@ -149,7 +152,8 @@ def _candidates(
 
 
 def _announce(wiring: Wiring, object: str, links: Sequence[replicas.Link]) -> None:
-    """Journal new links, lift tombstones, and touch whoever waited for them."""
+    """Journal new links, lift tombstones, and touch whoever waited for them. Where a deleted
+    record came back, what the hub archived or was to archive because of that comes back too."""
     session = wiring.session
     books.write_journal(
         session,
@@ -160,6 +164,9 @@ def _announce(wiring: Wiring, object: str, links: Sequence[replicas.Link]) -> No
             for link in links
         ],
     )
+    back = [link.entity for link in links if link.rule == RESTORED]
+    replicas.lift_our_tombstones(session, object, back)
+    queues.withdraw_archives(session, object, back)
     release.by_links(wiring, object, [(link.place, link.entity) for link in links])
     for connection in {link.place.connection for link in links}:
         here = [link for link in links if link.place.connection == connection]

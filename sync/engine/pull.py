@@ -18,16 +18,12 @@ from connectors.errors import Bug, ConnectorError
 from mapping.schema import OBJECTS
 from sync.engine import release
 from sync.engine.absorb import absorb, is_ours
+from sync.engine.vanished import find_vanished
 from sync.engine.wiring import Connected, Wiring
 from sync.model import NEVER, Place, Replica, fingerprint
 from sync.store import problems, replicas
 from sync.store.problems import Problem
 from sync.store.types import canonical
-
-#: A complete listing that lacks more than this share of the known records (and more than
-#: `EMPTY_COUNT` of them) is not believed.
-EMPTY_SHARE = 0.5
-EMPTY_COUNT = 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +63,9 @@ def pull(wiring: Wiring, object: str, *, full: bool) -> None:
     wiring.unread[object] = frozenset(taking_part - finished)
     for connected in sources:
         if connected.name in listed and connected.name in finished and object != "user":
-            _find_vanished(wiring, connected, object, listed[connected.name])
+            began = listed[connected.name]
+            take(wiring, connected, object, find_vanished(wiring, connected, object, began), began)
+            wiring.session.commit()
 
 
 def _store_pages(
@@ -328,36 +326,3 @@ def reread(wiring: Wiring, object: str, places: Iterable[Place]) -> None:
         replicas.save(session, object, changed)
         _book_problems(wiring, connected, object, ids, faults)
         session.commit()
-
-
-def _find_vanished(wiring: Wiring, connected: Connected, object: str, began: int) -> None:
-    """After a complete listing: ask for each known record that it did not contain."""
-    session = wiring.session
-    missing, total = replicas.unlisted(session, connected.name, object, began)
-    if not missing:
-        replicas.complete_cursor(session, connected.name, object)
-        session.commit()
-        return
-    if len(missing) > max(EMPTY_COUNT, EMPTY_SHARE * total):
-        wiring.report.held = (
-            f"{connected.name} lists only {total - len(missing)} of {total} known {object} "
-            "records; nothing is written until a person has looked: is the account the right "
-            "one, and may our user see all its records?"
-        )
-        replicas.complete_cursor(session, connected.name, object)
-        session.commit()
-        return
-    translator = connected.translators[object]
-    try:
-        found = connected.connector.fetch(translator.native, missing, translator.native_fields)
-    except ConnectorError as error:
-        wiring.give_up(connected.name, error)
-        return
-    gone = {record.id: record for record in found if record.deleted}
-    known = replicas.load(session, object, [Place(connected.name, id) for id in gone])
-    for place, replica in known.items():
-        replica.deleted, replica.waiting = True, True
-        replica.merged_into = gone[place.record].merged_into
-    replicas.save(session, object, known.values())
-    replicas.complete_cursor(session, connected.name, object)
-    session.commit()

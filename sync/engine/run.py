@@ -13,14 +13,13 @@ from typing import Any
 from sqlalchemy.engine import Engine
 
 from connectors.errors import ConnectorError, QuotaExhausted
-from mapping.schema import OBJECTS
 from sync.engine import leftovers, release
 from sync.engine.decide import decide
+from sync.engine.guard import over_limits
 from sync.engine.pull import pull
 from sync.engine.push import push
 from sync.engine.report import Progress, Report, Silent
 from sync.engine.wiring import Connected, Wiring, open_connections
-from sync.model import Queued
 from sync.settings import SYNCED, Settings
 from sync.store import books, queues, spend
 from sync.store.database import Session
@@ -148,8 +147,10 @@ def _run(
 def _stages(wiring: Wiring, options: Options) -> None:
     objects = [name for name in SYNCED if not options.objects or name in options.objects]
     if not options.dry and options.only is None:
+        # What was begun when an earlier run was cut off. All else that is left in the outbox
+        # waits until this run has looked: somebody may have done meanwhile what it is to do.
         leftovers.recheck(wiring)
-        do(wiring, list(SYNCED))  # what an earlier run left in the outbox
+        do(wiring, list(SYNCED), begun=True)
     for object in ("user", *objects):
         if wiring.stop.is_set():
             return
@@ -170,19 +171,20 @@ def _stages(wiring: Wiring, options: Options) -> None:
         _keep_only(wiring, options.only)
     queues.adopt(wiring.session, wiring.run)
     planned = queues.outbox(wiring.session, status=("planned",))
-    wiring.report.held = wiring.report.held or _over_limits(wiring, planned)
+    wiring.report.held = wiring.report.held or over_limits(wiring, planned)
     status = "held" if wiring.report.held else "pending"
     queues.set_status(wiring.session, [queued.id for queued in planned], status)
     wiring.session.commit()
-    if wiring.report.held:
+    if wiring.report.held and wiring.doubted:
         return
-    do(wiring, objects)
+    do(wiring, objects)  # of a held run, what earlier ones left: it was let through
 
 
-def do(wiring: Wiring, objects: Sequence[str]) -> None:
+def do(wiring: Wiring, objects: Sequence[str], begun: bool = False) -> None:
     """Send what the outbox holds of these objects, in their order; archives at the end and
-    the other way round, because some vendors delete what belongs to a record with it."""
-    waiting = queues.objects_to_send(wiring.session)
+    the other way round, because some vendors delete what belongs to a record with it. `begun`:
+    only writes of which it is not known whether they were made."""
+    waiting = queues.objects_to_send(wiring.session, begun)
     wiring.session.commit()
     chosen = [object for object in objects if object in waiting]
     passes: list[tuple[str, tuple[str, ...]]] = [(o, ("create", "update")) for o in chosen]
@@ -191,7 +193,7 @@ def do(wiring: Wiring, objects: Sequence[str]) -> None:
         if wiring.stop.is_set():
             return
         with wiring.counting(object):
-            push(wiring, object, kinds=kinds)
+            push(wiring, object, kinds=kinds, begun=begun)
             release.note_metadata(wiring, object)
         _renew(wiring)
 
@@ -202,31 +204,6 @@ def _renew(wiring: Wiring) -> None:
         budgets = [connected.budget for connected in wiring.connections.values()]
         spend.save(wiring.session, budgets, wiring.clock())
         wiring.session.commit()
-
-
-def _over_limits(wiring: Wiring, planned: Sequence[Queued]) -> str:
-    """Which blast-radius limit the planned writes would break, '' if none.
-
-    What a run that was cut off planned and never released counts as well.
-    """
-    counts: dict[tuple[str, str, str], int] = {}
-    for queued in planned:
-        place = (queued.write.connection, queued.write.object, queued.write.kind)
-        counts[place] = counts.get(place, 0) + 1
-    broken = []
-    for (connection, object, kind), count in sorted(counts.items()):
-        limit = getattr(wiring.settings.object(object).limits, kind)
-        if count > limit:
-            broken.append(
-                f"{kind} {count} {OBJECTS[object].plural} in {connection} (limit {limit})"
-            )
-    if not broken:
-        return ""
-    return (
-        "the run would " + "; ".join(broken) + ". Nothing was written. Look at it with "
-        f"`concord runs {wiring.run}`, then `concord approve {wiring.run}` or "
-        f"`concord discard {wiring.run}`"
-    )
 
 
 def _keep_only(wiring: Wiring, only: Sequence[dict[str, Any]]) -> None:

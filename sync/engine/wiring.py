@@ -45,6 +45,8 @@ class Connected:
     translators: Mapping[str, Translator]
     keeper: StoreKeeper
     budget: Budget
+    verifies: bool = True
+    """Records are read again right before they are written."""
 
     def takes_part(self, object: str) -> bool:
         """Whether the connection has a mapping for the object."""
@@ -68,6 +70,9 @@ class Wiring:
     unread: dict[str, frozenset[str]] = field(default_factory=dict)
     """object -> connections that this run did not read to their end: what a record is made for
     there may have one already."""
+
+    doubted: bool = False
+    """A connection lists so little that nothing may be written."""
 
     def with_object(self, object: str) -> list[Connected]:
         """Connections that take part in an object, in the order of settings.yaml."""
@@ -239,6 +244,7 @@ def open_connections(
             translators=translators(settings, name, account, base),
             keeper=keeper,
             budget=spending,
+            verifies=chosen.verify and not connector.capabilities.checks_version,
         )
     return opened, failed
 

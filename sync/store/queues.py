@@ -158,9 +158,10 @@ def _queued(row: Any) -> Queued:
     )
 
 
-def objects_to_send(session: Session) -> set[str]:
-    """Objects of which a write may be sent."""
-    query = sa.select(_O.object).where(_O.status.in_(("pending", "sending"))).distinct()
+def objects_to_send(session: Session, begun: bool = False) -> set[str]:
+    """Objects of which a write may be sent; `begun`: of which one was begun."""
+    states = ("sending",) if begun else ("pending", "sending")
+    query = sa.select(_O.object).where(_O.status.in_(states)).distinct()
     return {row[0] for row in session.rows(query)}
 
 
@@ -190,6 +191,19 @@ def planned_creates(session: Session, object: str, entities: Iterable[str]) -> s
 def adopt(session: Session, run: int) -> None:
     """Make what earlier runs planned and did not get to release part of `run`."""
     session.execute(sa.update(tables.outbox).where(_O.status == "planned").values(run=run))
+
+
+def withdraw_archives(session: Session, object: str, entities: Iterable[str]) -> None:
+    """What was to be archived of these entities, and was not begun, stays."""
+    for batch in chunks(sorted(set(entities))):
+        session.execute(
+            sa.delete(tables.outbox).where(
+                _O.object == object,
+                _O.kind == "archive",
+                _O.status != "sending",
+                _O.entity.in_(batch),
+            )
+        )
 
 
 def planned_archives(session: Session, object: str) -> set[str]:

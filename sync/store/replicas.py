@@ -105,10 +105,17 @@ def mark_listed(session: Session, object: str, places: Iterable[Place], run: int
 
 def unlisted(session: Session, connection: str, object: str, run: int) -> tuple[list[str], int]:
     """(live records that a listing begun in `run` did not contain, all live records)."""
-    live = (_R.connection == connection, _R.object == object, _R.deleted.is_(False))
-    total = session.rows(sa.select(sa.func.count()).where(*live))[0][0]
-    missing = session.rows(sa.select(_R.record).where(*live, _R.listed_run < run))
-    return [row[0] for row in missing], total
+    here = (_R.connection == connection, _R.object == object, _R.deleted.is_(False))
+    missing = session.rows(
+        sa.select(_R.record).where(*here, _R.listed_run < run).order_by(_R.record)
+    )
+    return [row[0] for row in missing], live(session, connection, object)
+
+
+def live(session: Session, connection: str, object: str) -> int:
+    """How many live records are known."""
+    where = (_R.connection == connection, _R.object == object, _R.deleted.is_(False))
+    return int(session.rows(sa.select(sa.func.count()).where(*where))[0][0])
 
 
 def links_of_records(session: Session, object: str, places: Iterable[Place]) -> dict[Place, str]:
@@ -344,8 +351,11 @@ def buried(session: Session, object: str, places: Iterable[Place]) -> dict[Place
     return found
 
 
-def save_tombstone(session: Session, object: str, place: Place, entity: str, run: int) -> None:
-    """Remember that the entity's record was deleted there, so that it is not created again."""
+def save_tombstone(
+    session: Session, object: str, place: Place, entity: str, run: int, ours: bool = False
+) -> None:
+    """Remember that the entity's record was deleted there, so that it is not created again;
+    `ours` if the hub archived it because another was deleted."""
     session.upsert(
         tables.tombstone,
         [
@@ -355,6 +365,7 @@ def save_tombstone(session: Session, object: str, place: Place, entity: str, run
                 "entity": entity,
                 "record": place.record,
                 "run": run,
+                "ours": ours,
             }
         ],
     )
@@ -378,6 +389,17 @@ def save_duplicates(
             for place, other, rule in found
         ],
     )
+
+
+def lift_our_tombstones(session: Session, object: str, entities: Iterable[str]) -> None:
+    """What the hub archived of these entities may be created again."""
+    column = tables.tombstone.c
+    for batch in chunks(sorted(set(entities))):
+        session.execute(
+            sa.delete(tables.tombstone).where(
+                column.object == object, column.entity.in_(batch), column.ours.is_(True)
+            )
+        )
 
 
 def lift_tombstones(

@@ -133,7 +133,7 @@ def test_a_create_whose_reply_was_lost_makes_one_record(
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patch:
-        patch.setattr(push_module, "_store", lost)
+        patch.setattr(push_module, "book", lost)
         with pytest.raises(KeyboardInterrupt):
             world.run()
     with session(world.engine) as store:

@@ -122,7 +122,7 @@ class TestLimits:
 
         add(tight, "zoho", 4)
         with monkeypatch.context() as patch:
-            patch.setattr(run_module, "_over_limits", cut)
+            patch.setattr(run_module, "over_limits", cut)
             with pytest.raises(KeyboardInterrupt):
                 tight.run()
         report: list[Any] = []

@@ -8,7 +8,8 @@ from __future__ import annotations
 import copy
 import dataclasses
 import importlib
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -17,6 +18,7 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Engine
 
 from connectors import connect
+from connectors.sandbox.faults import Fault
 from connectors.sandbox.server import Clock, Log, Server
 from mapping.document import catalog
 from mapping.schema import OBJECTS
@@ -166,6 +168,27 @@ class World:
         self.clock.advance(5)
         self.servers[vendor].vendor.remove(native(vendor, object), id)
 
+    def restore(self, vendor: str, object: str, id: str) -> None:
+        """Bring a deleted record back as a person does."""
+        self.clock.advance(5)
+        self.servers[vendor].vendor.restore(native(vendor, object), id)
+
+    @contextmanager
+    def fault(
+        self, vendor: str, kind: str, object: str, field: str, times: int | None = None, **more: Any
+    ) -> Iterator[None]:
+        """A fault of a field while the block lasts."""
+        options = {"field": native(vendor, object, field), **more}
+        server = self.servers[vendor]
+        with server.vendor.lock:
+            id = server.faults.add(
+                Fault(vendor, kind, object=native(vendor, object), times=times, options=options)
+            )
+        try:
+            yield
+        finally:
+            server.faults.clear(id)
+
     def merge(self, vendor: str, object: str, winner: str, loser: str) -> str:
         """Merge two records as a person does; the survivor's id."""
         self.clock.advance(5)
@@ -227,6 +250,11 @@ class World:
         """Open problems."""
         with session(self.engine) as store:
             return problems.load(store)
+
+    def journal(self, *actions: str, **chosen: Any) -> list[dict[str, Any]]:
+        """Lines of the journal."""
+        with session(self.engine) as store:
+            return books.journal(store, actions=actions, **chosen)
 
     def entities(self, object: str) -> int:
         """Live entities."""
