@@ -260,6 +260,19 @@ class Capabilities:
     """Seconds a deletion may take to show in `pull`, beyond `read_lag`."""
 
 
+class Shelf(Protocol):
+    """Where descriptions of one connection's objects are kept for a day. Safe to call from any
+    thread."""
+
+    def load(self, object: str) -> bytes | None:
+        """What was saved of the object last; None if nothing was, or a day ago."""
+        ...
+
+    def save(self, object: str, sealed: bytes) -> None:
+        """Keep this instead of what was kept before."""
+        ...
+
+
 @dataclass(frozen=True, slots=True, repr=False)
 class Access:
     """How to reach one account. Holds secrets: it has no repr and is never stored.
@@ -272,6 +285,7 @@ class Access:
         options: vendor-specific settings, e.g. ``api_version``.
         time_zone: IANA name of the account's zone, as an earlier check found it; '' if unknown.
         keeper: keeps access tokens from one process to the next; None keeps none.
+        shelf: keeps descriptions of the account's objects; None keeps none.
         budget: what may be spent; None spends without counting.
     """
 
@@ -282,6 +296,7 @@ class Access:
     options: Mapping[str, str] = field(default_factory=dict)
     time_zone: str = ""
     keeper: TokenKeeper | None = None
+    shelf: Shelf | None = None
     budget: Budget | None = None
 
 

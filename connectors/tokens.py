@@ -30,14 +30,19 @@ class TokenKeeper(Protocol):
         ...
 
 
+def sealer(auth: Mapping[str, str], purpose: str) -> Fernet:
+    """What seals for these credentials, and opens for no others."""
+    secret = json.dumps(sorted(auth.items())).encode()
+    key = HKDF(algorithm=SHA256(), length=32, salt=None, info=purpose.encode()).derive(secret)
+    return Fernet(base64.urlsafe_b64encode(key))
+
+
 class Tokens:
     """Named tokens of one connection, kept sealed. Without a keeper nothing is kept."""
 
     def __init__(self, keeper: TokenKeeper | None, auth: Mapping[str, str]) -> None:
-        secret = json.dumps(sorted(auth.items())).encode()
-        key = HKDF(algorithm=SHA256(), length=32, salt=None, info=b"concord tokens").derive(secret)
         self._keeper = keeper
-        self._fernet = Fernet(base64.urlsafe_b64encode(key))
+        self._fernet = sealer(auth, "concord tokens")
 
     def load(self) -> dict[str, str]:
         """What was kept; {} if nothing, or under other credentials."""

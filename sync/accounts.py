@@ -27,6 +27,7 @@ from sync.settings import SYNCED, Settings, SettingsError, access, budget
 from sync.store import books, queues, spend, tables
 from sync.store.database import Session
 from sync.store.database import session as open_session
+from sync.store.descriptions import StoreShelf
 from sync.store.tokens import StoreKeeper
 
 #: How the advice begins that `provision` makes good.
@@ -265,7 +266,10 @@ class _Opened:
         self._keeper = StoreKeeper(engine, name)
         self.budget = budget(settings, name)
         spend.read(engine, self.budget, datetime.now(UTC))
-        chosen = access(settings, name, base, keeper=self._keeper, budget=self.budget)
+        self._shelf = StoreShelf(engine, name)
+        chosen = access(
+            settings, name, base, keeper=self._keeper, shelf=self._shelf, budget=self.budget
+        )
         self._connector = connect(settings.connections[name].vendor, chosen)
 
     def __enter__(self) -> Connector:
@@ -274,4 +278,5 @@ class _Opened:
     def __exit__(self, *_: object) -> None:
         self._connector.close()
         self._keeper.flush()
+        self._shelf.flush()
         spend.flush(self._engine, self.budget, datetime.now(UTC))

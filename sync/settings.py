@@ -19,7 +19,7 @@ import yaml
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from connectors import VENDORS
-from connectors.base import Access
+from connectors.base import Access, Shelf
 from connectors.budget import USUAL, Budget, Terms
 from connectors.tokens import TokenKeeper
 from connectors.transport import is_loopback
@@ -514,10 +514,11 @@ def access(
     base: Path,
     environment: Mapping[str, str] | None = None,
     keeper: TokenKeeper | None = None,
+    shelf: Shelf | None = None,
     budget: Budget | None = None,
 ) -> Access:
-    """How to reach a connection, secrets resolved; `keeper` keeps its access tokens, `budget`
-    bounds its calls.
+    """How to reach a connection, secrets resolved; `keeper` keeps its access tokens, `shelf` what
+    its objects look like, `budget` bounds its calls.
 
     Raises:
         SettingsError: a reference cannot be resolved.
@@ -531,6 +532,7 @@ def access(
         sandbox=connection.sandbox,
         options=connection.options,
         keeper=keeper,
+        shelf=shelf,
         budget=budget,
     )
 

@@ -18,6 +18,7 @@ from connectors.base import (
     Write,
     WriteResult,
 )
+from connectors.descriptions import Descriptions
 from connectors.errors import Misconfigured
 from connectors.salesforce.account import AccountReader
 from connectors.salesforce.batch import BATCH
@@ -61,7 +62,7 @@ class SalesforceConnector:
         self.meter = Meter()
         retrier = retrier or Retrier()
         self._client = Client(access, self.meter, retrier)
-        self._schema = Schema(self._client)
+        self._schema = Schema(self._client, Descriptions(access))
         self._account = AccountReader(self._client, self._schema)
         jobs = Jobs(self._client, retrier)
         self._reader = Reader(

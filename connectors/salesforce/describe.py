@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from connectors.base import Choice, FieldInfo, NativeType, ObjectInfo
+from connectors.descriptions import Described, Descriptions
 from connectors.errors import Misconfigured
 from connectors.salesforce.client import Client
 from connectors.salesforce.soql import name as checked
@@ -97,12 +98,14 @@ def object_info(body: Mapping[str, Any]) -> ObjectInfo:
 
 
 class Schema:
-    """Describes of one account; each object is asked for once until `refresh`."""
+    """Describes of one account; each object is asked for once until `refresh`, and not even
+    that where its description is still kept."""
 
-    def __init__(self, client: Client) -> None:
+    def __init__(self, client: Client, kept: Descriptions) -> None:
         self._client = client
-        self._known: dict[str, ObjectInfo] = {}
-        self._keys: dict[str, frozenset[str]] = {}
+        self._kept = kept
+        self._known: dict[str, Described] = {}
+        self._asked: set[str] = set()
 
     def get(self, object: str) -> ObjectInfo:
         """The object as last described.
@@ -110,7 +113,23 @@ class Schema:
         Raises:
             Misconfigured: the account has no such object.
         """
-        return self._known.get(object) or self.refresh(object)
+        return self._described(object).info
+
+    def _described(self, object: str) -> Described:
+        known = self._known.get(object) or self._kept.load(object)
+        if known is None:
+            self.refresh(object)
+        else:
+            self._known[object] = known
+        return self._known[object]
+
+    def current(self, object: str) -> ObjectInfo:
+        """The object as described to this process.
+
+        Raises:
+            Misconfigured: the account has no such object.
+        """
+        return self.get(object) if object in self._asked else self.refresh(object)
 
     def refresh(self, object: str) -> ObjectInfo:
         """The object as it is now.
@@ -124,18 +143,19 @@ class Schema:
             raise self._unknown(object) from None
         except Misconfigured as error:
             raise self._unknown(object, error) from error
-        self._known[object] = object_info(body)
-        self._keys[object] = frozenset(
+        keys = frozenset(
             str(entry["name"])
             for entry in body["fields"]
             if entry.get("externalId") and entry.get("unique")
         )
-        return self._known[object]
+        made = self._known[object] = Described(object_info(body), keys)
+        self._asked.add(object)
+        self._kept.save(object, made.info, keys)
+        return made.info
 
     def keys(self, object: str) -> frozenset[str]:
         """Names of the unique external-id fields."""
-        self.get(object)
-        return self._keys[object]
+        return self._described(object).keys
 
     def _unknown(self, object: str, error: Misconfigured | None = None) -> Misconfigured:
         return Misconfigured(

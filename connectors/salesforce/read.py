@@ -54,6 +54,8 @@ class Reader:
         if isinstance(start, Sweep):
             yield from self._sweeper.pages(object, fields, start)
             return
+        if start is None:
+            self._schema.current(object)
         plan, (page, touched) = self._plans.fresh(
             object, fields, lambda plan: (plan, self._open(plan, start))
         )

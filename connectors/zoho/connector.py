@@ -19,6 +19,7 @@ from connectors.base import (
     Write,
     WriteResult,
 )
+from connectors.descriptions import Descriptions
 from connectors.errors import Misconfigured
 from connectors.transport import Meter, Retrier
 from connectors.zoho.bulk_read import BulkReader
@@ -77,7 +78,7 @@ class ZohoConnector:
         self.capabilities = replace(type(self).capabilities, deletes_lag=float(deletes_every))
         retrier = retrier or Retrier()
         self._client = Client(access, self.meter, retrier)
-        self._describer = Describer(self._client)
+        self._describer = Describer(self._client, Descriptions(access))
         jobs = Jobs(self._client, retrier)
         self._reader = Reader(
             self._client,

@@ -17,6 +17,7 @@ from connectors.base import (
     Stage,
     User,
 )
+from connectors.descriptions import Descriptions
 from connectors.errors import (
     Bug,
     Duplicate,
@@ -92,11 +93,14 @@ def _field(raw: Mapping[str, Any]) -> FieldInfo:
 
 
 class Describer:
-    """Metadata calls. Fields are remembered until they are described anew."""
+    """Metadata calls. Fields are remembered until they are described anew, also from one
+    process to the next where their description is kept."""
 
-    def __init__(self, client: Client) -> None:
+    def __init__(self, client: Client, kept: Descriptions) -> None:
         self._client = client
+        self._kept = kept
         self._known: dict[str, ObjectInfo] = {}
+        self._asked: set[str] = set()
         self._organisation = ""
 
     def organisation(self) -> str:
@@ -139,11 +143,19 @@ class Describer:
             deletable=bool(raw.get("deletable", True)),
         )
         self._known[object] = made
+        self._asked.add(object)
+        self._kept.save(object, made)
         return made
 
     def known(self, object: str) -> ObjectInfo:
         """The module's fields, as last read."""
+        if object not in self._known and (kept := self._kept.load(object)) is not None:
+            self._known[object] = kept.info
         return self._known.get(object) or self.describe(object)
+
+    def current(self, object: str) -> ObjectInfo:
+        """The module's fields, as read by this process."""
+        return self._known[object] if object in self._asked else self.describe(object)
 
     # -- the account -----------------------------------------------------------------
 

@@ -77,6 +77,8 @@ class Reader:
 
     def pull(self, object: str, fields: Sequence[str], since: str | None) -> Iterator[Page]:
         """See `connectors.base.Connector.pull`."""
+        if since is None:
+            self._describer.current(object)
         chunks = self._chunks(object, fields)
         if since is None:
             counted = self._client.get(f"{object}/actions/count")

@@ -112,7 +112,9 @@ class Writer:
             return {}
         known = self._describer.known(object).fields
         if names <= known.keys():
-            return known
+            able = all(known[name].createable and known[name].updateable for name in names)
+            # A field may have become writable since its description was kept.
+            return known if able else self._describer.current(object).fields
         return self._describer.describe(object).fields
 
     def _invalid(self, object: str, write: Write, fields: tuple[str, ...], why: str) -> Invalid:

@@ -99,6 +99,7 @@ def carry_out(
         for connected in connections.values():
             connected.connector.close()
             connected.keeper.flush()
+            connected.shelf.flush()
         with store_session(engine) as books_only:
             spend.save(books_only, [c.budget for c in connections.values()], options.clock())
             books.release_lease(books_only, LEASE)

@@ -29,6 +29,7 @@ from sync.model import Place
 from sync.settings import EVERYBODY, Settings, access, budget
 from sync.store import books, spend
 from sync.store.database import Session
+from sync.store.descriptions import StoreShelf
 from sync.store.tokens import StoreKeeper
 
 
@@ -44,6 +45,7 @@ class Connected:
     """Objects whose external-id field is in place."""
     translators: Mapping[str, Translator]
     keeper: StoreKeeper
+    shelf: StoreShelf
     budget: Budget
     verifies: bool = True
     """Records are read again right before they are written."""
@@ -214,7 +216,8 @@ def open_connections(
         keeper = StoreKeeper(session.engine, name)
         spending = budget(settings, name, clock)
         spend.read(session.engine, spending, clock())
-        chosen_access = access(settings, name, base, keeper=keeper, budget=spending)
+        shelf = StoreShelf(session.engine, name, clock)
+        chosen_access = access(settings, name, base, keeper=keeper, shelf=shelf, budget=spending)
         if name in known:
             zone = account_from(known[name]["body"]).time_zone
             chosen_access = dataclasses.replace(chosen_access, time_zone=zone)
@@ -243,6 +246,7 @@ def open_connections(
             provisioned=frozenset(provisioned),
             translators=translators(settings, name, account, base),
             keeper=keeper,
+            shelf=shelf,
             budget=spending,
             verifies=chosen.verify and not connector.capabilities.checks_version,
         )

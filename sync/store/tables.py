@@ -308,6 +308,15 @@ token = Table(
     Column("saved_at", Instant, nullable=False),
 )  # fmt: skip
 
+#: What a connector keeps of the account's native objects, sealed with its credentials.
+description = Table(
+    "description", metadata,
+    Column("connection", Text, primary_key=True),
+    Column("native", Text, primary_key=True),
+    Column("sealed", Text, nullable=False),
+    Column("saved_at", Instant, nullable=False),
+)  # fmt: skip
+
 #: Calls (or what the vendor charges them as) by the hour that `hour` begins, and what the
 #: vendor said last of the account's day: units allowed, units left, when.
 spend = Table(

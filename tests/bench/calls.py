@@ -10,7 +10,7 @@ from rich.console import Console
 from rich.table import Table
 
 from connectors.sandbox.fleet import VENDORS
-from tests.bench.hub import quiet_run
+from tests.bench.hub import quiet
 from tests.bench.minimum import TASKS
 from tests.bench.stand import Stand
 from tests.bench.tasks import CONNECTOR_TASKS, Line
@@ -21,7 +21,7 @@ _EXPLAINED = """\
 Calls are those that the sandbox logged, which our own meter must agree with. Calls that are
 made once per process stand apart: signing in, and descriptions of the account's objects (which
 the hub keeps for a day). So do further looks at a bulk job that is still at work. The seconds
-are those of this machine and its sandboxes. For the two quiet tasks, records are objects."""
+are those of this machine and its sandboxes. For the quiet tasks, records are objects."""
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:
@@ -45,8 +45,8 @@ def lines(vendors: Sequence[str], tasks: Sequence[str], records: int) -> Iterato
             if name in tasks:
                 with Stand(vendor) as stand:
                     yield task(stand, max(1, int(records * share)))
-    if "quiet run" in tasks:
-        yield from quiet_run(vendors)
+    if {"quiet run", "quiet hour"} & set(tasks):
+        yield from (line for line in quiet(vendors) if line.task in tasks)
 
 
 def run(options: argparse.Namespace) -> None:

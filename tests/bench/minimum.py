@@ -16,7 +16,9 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
-TASKS: tuple[str, ...] = ("first load", "quiet poll", "changes", "updates", "creates", "quiet run")
+TASKS: tuple[str, ...] = (
+    "first load", "quiet poll", "changes", "updates", "creates", "quiet run", "quiet hour",
+)  # fmt: skip
 """The tasks there is a minimum for; see `minimum`."""
 
 
@@ -29,7 +31,7 @@ class Minimum:
 
 
 def minimum(vendor: str, task: str, count: int) -> Minimum:
-    """The fewest calls for `count` records; for the two quiet tasks, `count` objects.
+    """The fewest calls for `count` records; for the quiet tasks, `count` objects.
 
     Raises:
         KeyError: no such vendor or task.
@@ -56,6 +58,11 @@ def _least(*ways: Minimum) -> Minimum:
 def quiet(objects: int) -> Minimum:
     """Nothing changed: each object has to be asked for, as no vendor tells of several at once."""
     return _sum((objects, "question, one an object"))
+
+
+def quiet_hour(objects: int) -> Minimum:
+    """Twelve runs, five minutes apart."""
+    return _sum((12 * objects, "question, one an object and run"))
 
 
 # -- Salesforce -------------------------------------------------------------------------------
@@ -148,6 +155,20 @@ def hubspot_creates(records: int) -> Minimum:
     return _sum((_calls(records, 100), "batch of 100 with associations"))
 
 
+def hubspot_quiet_run(objects: int) -> Minimum:
+    """Owners come in two lists, the archived ones in one of their own (Owners API)."""
+    return _sum((objects, "question, one an object"), (1, "question for archived owners"))
+
+
+def hubspot_quiet_hour(objects: int) -> Minimum:
+    """Twelve runs, five minutes apart, and every fifteen minutes a look at the archived records of
+    each object but users, which stand in a list of their own (CRM objects API, ``archived``)."""
+    return _sum(
+        (12 * (objects + 1), "question, one an object and run, two for owners"),
+        (4 * (objects - 1), "look at deletions"),
+    )
+
+
 # -- Zoho -------------------------------------------------------------------------------------
 
 
@@ -179,6 +200,15 @@ def zoho_writes(records: int) -> Minimum:
     )
 
 
+def zoho_quiet_hour(objects: int) -> Minimum:
+    """Twelve runs, five minutes apart, and every fifteen minutes a look at the deleted records of
+    each object but users, which stand in a list of their own (Deleted Records API)."""
+    return _sum(
+        (12 * objects, "question, one an object and run"),
+        (4 * (objects - 1), "look at deletions"),
+    )
+
+
 _MINIMA: Mapping[str, Mapping[str, Callable[[int], Minimum]]] = {
     "salesforce": {
         "first load": salesforce_first_load,
@@ -187,6 +217,7 @@ _MINIMA: Mapping[str, Mapping[str, Callable[[int], Minimum]]] = {
         "updates": salesforce_updates,
         "creates": salesforce_creates,
         "quiet run": quiet,
+        "quiet hour": quiet_hour,
     },
     "hubspot": {
         "first load": hubspot_first_load,
@@ -194,7 +225,8 @@ _MINIMA: Mapping[str, Mapping[str, Callable[[int], Minimum]]] = {
         "changes": hubspot_changes,
         "updates": hubspot_updates,
         "creates": hubspot_creates,
-        "quiet run": quiet,
+        "quiet run": hubspot_quiet_run,
+        "quiet hour": hubspot_quiet_hour,
     },
     "zoho": {
         "first load": zoho_first_load,
@@ -203,5 +235,6 @@ _MINIMA: Mapping[str, Mapping[str, Callable[[int], Minimum]]] = {
         "updates": zoho_writes,
         "creates": zoho_writes,
         "quiet run": quiet,
+        "quiet hour": zoho_quiet_hour,
     },
 }

@@ -20,7 +20,17 @@ from typing import Any
 from werkzeug.wrappers import Request, Response
 
 import connectors
-from connectors.base import Access, Connector, FieldInfo, Page, Record, Value, Write, WriteResult
+from connectors.base import (
+    Access,
+    Connector,
+    FieldInfo,
+    Page,
+    Record,
+    Shelf,
+    Value,
+    Write,
+    WriteResult,
+)
 from connectors.budget import Budget
 from connectors.sandbox.faults import Fault
 from connectors.sandbox.server import Call, Clock, Log, Server
@@ -62,6 +72,7 @@ class Rig:
         auth: Mapping[str, str] | None = None,
         budget: Budget | None = None,
         options: Mapping[str, str] | None = None,
+        shelf: Shelf | None = None,
     ) -> Access:
         """How to reach the sandbox, with its own or other credentials and options."""
         return Access(
@@ -71,6 +82,7 @@ class Rig:
             sandbox=True,
             options=self.setup.options if options is None else options,
             budget=budget,
+            shelf=shelf,
         )
 
     def connect(
@@ -78,9 +90,10 @@ class Rig:
         auth: Mapping[str, str] | None = None,
         budget: Budget | None = None,
         options: Mapping[str, str] | None = None,
+        shelf: Shelf | None = None,
     ) -> Connector:
         """A further connector; it is closed with the rig."""
-        made = connectors.connect(self.vendor, self.access(auth, budget, options))
+        made = connectors.connect(self.vendor, self.access(auth, budget, options, shelf))
         self._open.append(made)
         return made
 
