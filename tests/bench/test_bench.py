@@ -84,7 +84,7 @@ def test_minima_worked_out_by_hand(vendor: str, task: str, count: int, calls: in
 @pytest.mark.parametrize("task", TASKS)
 def test_a_minimum_is_the_sum_of_its_parts_and_never_falls(vendor: str, task: str) -> None:
     before = 0
-    for count in (0, 1, 99, 100, 101, 2_000, 2_001, 10_000, 50_000, 100_001, 1_000_000):
+    for count in (1, 99, 100, 101, 2_000, 2_001, 10_000, 50_000, 100_001, 1_000_000):
         found = minimum(vendor, task, count)
         parts = [part.partition(" × ")[0] for part in found.made_of.split(" + ")]
         assert sum(int(part.replace(",", "")) for part in parts) == found.calls
