@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from datetime import timedelta
 from decimal import Decimal
+from typing import Any
 
 import pytest
 from hypothesis import given, settings
@@ -199,6 +200,61 @@ def test_a_crash_between_records_and_roles_loses_no_role(org: Org) -> None:
     assert not first.last
     found = records(connector.pull("Opportunity", ["Name", ROLES], first.cursor))
     assert quiet in [record.id for record in found]
+
+
+def test_deals_and_their_roles_are_asked_for_in_one_call(org: Org) -> None:
+    deal(org, *people(org, 2))
+    connector = org.connect()
+    *_, last = connector.pull("Opportunity", ["Name", ROLES], None)
+    org.sandbox.clock.advance(600)
+    *_, last = connector.pull("Opportunity", ["Name", ROLES], last.cursor)
+    org.sandbox.clock.advance(600)
+    before, used = len(org.server.log.calls), org.sandbox.rest.used
+    assert records(connector.pull("Opportunity", ["Name", ROLES], last.cursor)) == []
+    [call] = org.server.log.calls[before:]
+    assert call.path.endswith("/composite")
+    assert not call.wrote
+    assert org.sandbox.rest.used - used == 1
+
+
+@pytest.mark.parametrize("lost", [False, True], ids=["kept", "locators lost"])
+def test_many_changed_roles_come_in_pages(
+    org: Org, monkeypatch: pytest.MonkeyPatch, lost: bool
+) -> None:
+    monkeypatch.setattr("connectors.sandbox.salesforce.rest.PAGE", 200)
+    ann, bob = people(org, 2)
+    ids = [deal(org, ann) for _ in range(450)]
+    connector = org.connect()
+    *_, last = connector.pull("Opportunity", ["Name", ROLES], None)
+    org.sandbox.clock.advance(3600)
+    for id in ids:
+        org.sandbox.edit("Opportunity", id, {ROLES: [bob]})
+    if lost:
+        queries, answer = org.sandbox.rest.queries, org.sandbox.rest.queries.more
+        left = iter([True])
+
+        def more(locator: str, base: str) -> dict[str, Any]:
+            if next(left, False):
+                queries.forget()
+            return answer(locator, base)
+
+        monkeypatch.setattr(queries, "more", more)
+    found = records(connector.pull("Opportunity", ["Name", ROLES], last.cursor))
+    assert {record.id for record in found} == set(ids)
+    assert {record.values[ROLES] for record in found} == {(bob,)}
+
+
+def test_a_field_of_deals_hidden_after_the_describe_is_left_out(org: Org) -> None:
+    ann, bob = people(org, 2)
+    id = deal(org, ann, Description="x")
+    connector = org.connect()
+    names = ["Name", "Description", ROLES]
+    *_, last = connector.pull("Opportunity", names, None)
+    org.sandbox.clock.advance(3600)
+    org.sandbox.edit("Opportunity", id, {"Name": "renamed", ROLES: [bob]})
+    org.sandbox.hide("Opportunity", "Description")
+    record = only(records(connector.pull("Opportunity", names, last.cursor)))
+    assert record.values == {"Name": "renamed", ROLES: (bob,)}
 
 
 def test_in_the_same_second_a_person_is_not_taken_for_us(org: Org) -> None:

@@ -279,6 +279,15 @@ def test_composite_refers_to_earlier_results(sandbox: Sandbox, rest: Rest) -> No
     assert len(sandbox.state("Account")) == 1
 
 
+def test_composite_takes_five_queries(rest: Rest) -> None:
+    query = {"method": "GET", "url": f"{BASE}/queryAll/?q=SELECT%20Id%20FROM%20Account"}
+    parts = [{**query, "referenceId": f"q{number}"} for number in range(6)]
+    answer = rest.json("POST", "composite", {"compositeRequest": parts[:5]})
+    assert [part["body"]["totalSize"] for part in answer["compositeResponse"]] == [0] * 5
+    refused = rest.json("POST", "composite", {"compositeRequest": parts}, status=400)
+    assert refused[0]["errorCode"] == "LIMIT_EXCEEDED"
+
+
 def test_batches_are_independent(rest: Rest) -> None:
     body = {
         "batchRequests": [
