@@ -11,6 +11,7 @@ import sqlalchemy as sa
 
 from mapping.schema import OBJECTS, Field, FieldValue, Kind
 from sync.model import Place
+from sync.past import Past, rebuild
 from sync.store import books, decisions, entities, tables
 from sync.store.database import Session
 
@@ -61,6 +62,8 @@ class Explanation:
     decisions: tuple[dict[str, Any], ...] = field(default=())
     """What people said of its records: connection, record, verdict (same, apart) of
     other_connection, other_record, who, at, note."""
+    as_of: int = 0
+    """The run after which it was like this; 0 for now."""
 
     def as_json(self) -> dict[str, Any]:
         """Plain JSON."""
@@ -86,6 +89,7 @@ class Explanation:
             },
             "writes": list(self.writes),
             "decisions": list(self.decisions),
+            **({"as_of_run": self.as_of} if self.as_of else {}),
         }
 
 
@@ -100,26 +104,27 @@ def find(session: Session, object: str, wanted: str) -> list[str]:
     return sorted({row[0] for row in session.rows(query)})
 
 
-def explain(session: Session, object: str, id: str) -> Explanation:
-    """All that is on record about an entity. An alias is followed to what it became.
+def explain(session: Session, object: str, id: str, run: int = 0) -> Explanation:
+    """All that is on record about an entity, or that was after `run`. An alias is followed to
+    what it became.
 
     Raises:
-        LookupError: there is no such entity.
+        LookupError: there is no such entity, or was none then.
     """
-    held = entities.load(session, object, [id])
-    while id in held and held[id].merged_into:
-        id = held[id].merged_into
-        held = entities.load(session, object, [id])
-    if id not in held:
+    past = rebuild(session, object, id, run) if run else _now(session, object, id)
+    while past is not None and past.merged_into:
+        id = past.merged_into
+        past = rebuild(session, object, id, run) if run else _now(session, object, id)
+    if past is None:
         raise LookupError(id)
-    entity, schema = held[id], OBJECTS[object]
-    decided = _decisions(session, object, id)
-    waiting = books.waiting_conflicts(session, object, [id]).get(id, {})
-    names = _names(session, object, entity.fields, decided)
+    schema = OBJECTS[object]
+    decided = _decisions(session, object, id, run)
+    waiting = {} if run else books.waiting_conflicts(session, object, [id]).get(id, {})
+    names = _names(session, object, past.fields, decided)
     reasons = {}
     for name in schema.fields:
-        value = entity.fields.get(name)
-        run, detail = decided.get(name, (0, {}))
+        value = past.fields.get(name)
+        decided_in, detail = decided.get(name, (0, {}))
         reasons[name] = Reason(
             value=value,
             shown=shown(value, names),
@@ -130,26 +135,43 @@ def explain(session: Session, object: str, id: str) -> Explanation:
             against=tuple((c, r, v) for c, r, v in detail.get("losing", ())),
             against_shown=tuple((c, shown(v, names)) for c, _, v in detail.get("losing", ())),
             before=detail.get("old"),
-            run=run,
+            run=decided_in,
             waits=name in waiting,
         )
     return Explanation(
         object=object,
         entity=id,
-        name=str(entity.fields.get(schema.title) or id),
-        archived=entity.archived,
-        links=_links(session, object, id),
+        name=str(past.fields.get(schema.title) or id),
+        archived=past.archived,
+        links=tuple(
+            {"connection": connection, "record": record, "rule": rule, "run": linked}
+            for connection, (record, rule, linked) in sorted(past.links.items())
+        ),
         fields=reasons,
-        writes=_writes(session, object, id),
-        decisions=_said(session, object, id),
+        writes=_writes(session, object, id, run),
+        decisions=_said(session, object, past, run),
+        as_of=run,
     )
 
 
-def _decisions(session: Session, object: str, id: str) -> dict[str, tuple[int, dict[str, Any]]]:
+def _now(session: Session, object: str, id: str) -> Past | None:
+    entity = entities.load(session, object, [id]).get(id)
+    if entity is None:
+        return None
+    column = tables.link.c
+    query = sa.select(column.connection, column.record, column.rule, column.run)
+    rows = session.rows(query.where(column.object == object, column.entity == id))
+    links = {row.connection: (row.record, row.rule, row.run) for row in rows}
+    return Past(entity.fields, entity.archived, entity.merged_into, links)
+
+
+def _decisions(
+    session: Session, object: str, id: str, until: int
+) -> dict[str, tuple[int, dict[str, Any]]]:
     """field -> (run, the newest decision about it). One that kept the value against a record
     leaves it where it came from."""
     newest: dict[str, tuple[int, dict[str, Any]]] = {}
-    for row in books.journal(session, object, id, actions=["merge"]):
+    for row in books.journal(session, object, id, actions=["merge"], until=until):
         for name, detail in row["detail"].items():
             if name in newest and not detail["connection"] and detail["new"] == detail["old"]:
                 earlier = newest[name][1]
@@ -158,17 +180,13 @@ def _decisions(session: Session, object: str, id: str) -> dict[str, tuple[int, d
     return newest
 
 
-def _links(session: Session, object: str, id: str) -> tuple[dict[str, Any], ...]:
-    column = tables.link.c
-    query = sa.select(column.connection, column.record, column.rule, column.run)
-    query = query.where(column.object == object, column.entity == id)
-    return tuple(dict(row._mapping) for row in session.rows(query.order_by(column.connection)))
-
-
-def _said(session: Session, object: str, id: str) -> tuple[dict[str, Any], ...]:
-    mine = [Place(link["connection"], link["record"]) for link in _links(session, object, id)]
+def _said(session: Session, object: str, past: Past, run: int) -> tuple[dict[str, Any], ...]:
+    mine = [Place(connection, link[0]) for connection, link in past.links.items()]
+    later = books.runs(session, run=run + 1) if run else []
     found = []
     for verdict in decisions.load(session, object, mine):
+        if later and verdict.at >= later[0]["started_at"]:
+            continue
         place = verdict.one if verdict.one in mine else verdict.two
         other = verdict.other(place)
         found.append(
@@ -186,8 +204,8 @@ def _said(session: Session, object: str, id: str) -> tuple[dict[str, Any], ...]:
     return tuple(found)
 
 
-def _writes(session: Session, object: str, id: str) -> tuple[dict[str, Any], ...]:
-    rows = books.journal(session, object, id, actions=["create", "update", "archive"])
+def _writes(session: Session, object: str, id: str, until: int) -> tuple[dict[str, Any], ...]:
+    rows = books.journal(session, object, id, actions=["create", "update", "archive"], until=until)
     return tuple(
         {
             "connection": row["connection"],

@@ -17,6 +17,7 @@ from sync.commands.show import text
 from sync.explain import Explanation, Reason, find
 from sync.explain import explain as look_up
 from sync.settings import SettingsError
+from sync.store import books
 
 Object = StrEnum("Object", list(OBJECTS))  # type: ignore[misc]
 
@@ -38,9 +39,15 @@ def explain(
             metavar="ID|EMAIL", help="An entity's or a record's id, an e-mail address, or a name."
         ),
     ],
+    run: Annotated[
+        int | None, typer.Option(metavar="RUN", help="As it was after this run.")
+    ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
 ) -> None:
-    """Tell for every field from which CRM its value came, when, by which rule, against what."""
+    """Tell for every field from which CRM its value came, when, by which rule, against what.
+
+    With `--run` the entity is shown as it was after an earlier run, rebuilt from the journal.
+    """
     hub = of(context)
     with hub.looking() as session:
         found = find(session, object, wanted)
@@ -50,7 +57,12 @@ def explain(
             raise SettingsError(
                 [f"{len(found)} entities are called {wanted!r}; name one: {', '.join(found[:20])}"]
             )
-        explanation = look_up(session, object, found[0])
+        if run is not None and not books.runs(session, run=run):
+            raise no_such("run", run, "`concord runs` lists them")
+        try:
+            explanation = look_up(session, object, found[0], run or 0)
+        except LookupError:
+            raise no_such(object, repr(wanted), f"after run {run}; it came later") from None
     if as_json:
         print_json(explanation.as_json())
         return
@@ -60,6 +72,8 @@ def explain(
 def show(out: Callable[..., None], explanation: Explanation) -> None:
     """An explanation for people."""
     state = " [yellow](archived)[/]" if explanation.archived else ""
+    if explanation.as_of:
+        state += f" as it was after run {explanation.as_of}"
     out(f"[bold]{escape(explanation.name)}[/] · {explanation.object} {explanation.entity}{state}")
     for link in explanation.links:
         out(f"  {link['connection']} {link['record']}: linked by {link['rule']}, run {link['run']}")

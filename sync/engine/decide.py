@@ -62,6 +62,7 @@ def _settle(
     """Merge and plan a batch of entities and store the outcome (the caller commits)."""
     session, schema = wiring.session, OBJECTS[object]
     held = entities.load(session, object, ids)
+    archived = {id for id, entity in held.items() if entity.archived}
     linked = replicas.links_of_entities(session, object, ids)
     places = [Place(c, r) for records in linked.values() for c, r in records.items()]
     known = replicas.load(session, object, places)
@@ -101,7 +102,7 @@ def _settle(
         _close_conflicts(wiring, conflicts.get(id, {}), merged)
     for _, merged, _ in outcomes.values():
         compute(object, merged.fields)
-    _store(wiring, object, outcomes, held, changed_replicas)
+    _store(wiring, object, outcomes, held, archived, changed_replicas)
     pending += _plan(wiring, object, outcomes, linked, doomed, asked, undoing)
     queues.save_pending(session, pending)
     if wiring.is_partial(object):
@@ -153,6 +154,7 @@ def _store(
     object: str,
     outcomes: dict[str, tuple[entities.Entity, Merged, list[Member]]],
     held: dict[str, entities.Entity],
+    archived: set[str],
     changed: Sequence[Replica],
 ) -> None:
     session, now, tally = wiring.session, wiring.clock(), wiring.report.objects[object]
@@ -163,6 +165,9 @@ def _store(
             tally.merged += 1
         entity.fields = merged.fields
         rows.append(entity)
+        if entity.archived != (id in archived):
+            told_so = {"archived": entity.archived}
+            journal.append(books.Entry(object, id, "archived", told_so))
         if merged.decisions:
             detail = {decision.field: told(decision) for decision in merged.decisions}
             journal.append(books.Entry(object, id, "merge", detail))

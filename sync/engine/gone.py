@@ -8,7 +8,6 @@ from sync.engine import identity, referrers
 from sync.engine.wiring import Wiring
 from sync.model import Place, Replica
 from sync.store import books, problems, queues, replicas
-from sync.store.database import Session
 
 
 def bury(wiring: Wiring, object: str, gone: Sequence[Replica]) -> set[str]:
@@ -33,7 +32,7 @@ def bury(wiring: Wiring, object: str, gone: Sequence[Replica]) -> set[str]:
         detail = {"policy": policy, "merged_into": replica.merged_into}
         if replica.merged_into:
             survivor = Place(place.connection, replica.merged_into)
-            _hand_on(session, object, place, survivor, entity, wiring.run)
+            _hand_on(wiring, object, place, survivor, entity)
         elif policy != "ignore":
             replicas.remove_link(session, object, place)
             replicas.save_tombstone(session, object, place, entity, wiring.run)
@@ -47,14 +46,13 @@ def bury(wiring: Wiring, object: str, gone: Sequence[Replica]) -> set[str]:
     return doomed
 
 
-def _hand_on(
-    session: Session, object: str, loser: Place, survivor: Place, entity: str, run: int
-) -> None:
+def _hand_on(wiring: Wiring, object: str, loser: Place, survivor: Place, entity: str) -> None:
     """A vendor merged `loser` into `survivor`: the survivor keeps all that was linked."""
+    session, run, now = wiring.session, wiring.run, wiring.clock()
     replicas.remove_link(session, object, loser)
     other = replicas.links_of_records(session, object, [survivor]).get(survivor)
     if other is None:
-        replicas.save_links(session, object, [replicas.Link(survivor, entity, "vendor merge")], run)
+        identity.move_links(session, object, [survivor], entity, "vendor merge", "", run, now)
         return
     if other == entity:
         return
@@ -65,9 +63,9 @@ def _hand_on(
         if connection not in places.get(other, {}) and not identity.kept_apart(
             session, object, moved, theirs
         ):
-            replicas.save_links(session, object, [replicas.Link(moved, other, "vendor merge")], run)
+            identity.move_links(session, object, [moved], other, "vendor merge", entity, run, now)
     queues.touch(session, object, [other])
     if replicas.links_of_entities(session, object, [entity]):
         replicas.save_tombstone(session, object, loser, entity, run)
     else:
-        referrers.alias(session, object, entity, other)
+        referrers.alias(session, object, entity, other, run, now)

@@ -86,9 +86,9 @@ def unite(session: Session, object: str, verdict: Verdict) -> str:
     held = entities.load(session, object, (one, two))
     kept, left = sorted((one, two), key=lambda id: (held[id].founded_run, id))
     detail = {"alias": left, "overruled": [_told(v) for v in overruled]}
-    _move(session, object, members[left], kept)
+    _move(session, object, members[left], kept, left, verdict.at)
     _inherit(session, object, left, kept)
-    referrers.alias(session, object, left, kept)
+    referrers.alias(session, object, left, kept, _run(session), verdict.at)
     queues.touch(session, object, [kept, left])
     _journal(session, object, "same", verdict, {one: verdict.one, two: verdict.two}, detail)
     return kept
@@ -123,7 +123,7 @@ def split(session: Session, object: str, place: Place, who: str, at: datetime, n
     decisions.save(session, object, words)
     for fellow in fellows:
         decisions.set_review(session, object, place, fellow, "apart")
-    referrers.turn(session, object, place, old, new)
+    referrers.turn(session, object, place, old, new, _run(session), at)
     queues.replace_outbox(session, object, [old], [], 0)
     queues.touch(session, object, [old, new])
     detail = {"who": who, "why": note, "from": old, "to": new}
@@ -270,10 +270,31 @@ def _journal(
     books.write_journal(session, _run(session), verdict.at, lines)
 
 
-def _move(session: Session, object: str, places: Sequence[Place], entity: str) -> None:
+def move_links(
+    session: Session,
+    object: str,
+    places: Sequence[Place],
+    entity: str,
+    rule: str,
+    left: str,
+    run: int,
+    at: datetime,
+) -> None:
+    """Link records to an entity instead of the one they `left` ('' for none)."""
+    links = [replicas.Link(place, entity, rule) for place in places]
+    replicas.save_links(session, object, links, run)
+    lines = [books.Entry(object, entity, "link", {"rule": rule}, *place) for place in places]
+    if left:
+        gone = {"rule": rule, "to": entity}
+        lines += [books.Entry(object, left, "unlink", gone, *place) for place in places]
+    books.write_journal(session, run, at, lines)
+
+
+def _move(
+    session: Session, object: str, places: Sequence[Place], entity: str, left: str, at: datetime
+) -> None:
     """Link records to another entity, with nothing agreed yet."""
-    links = [replicas.Link(place, entity, "same") for place in places]
-    replicas.save_links(session, object, links, _run(session))
+    move_links(session, object, places, entity, "same", left, _run(session), at)
     known = replicas.load(session, object, places)
     for replica in known.values():
         replica.base, replica.waiting = None, not replica.deleted

@@ -2,28 +2,35 @@
 
 from __future__ import annotations
 
+from datetime import datetime
+
 import sqlalchemy as sa
 
 from mapping.schema import OBJECTS, Field, FieldValue, Kind
 from sync.engine import references
 from sync.model import Place
-from sync.store import entities, queues, replicas, tables
+from sync.store import books, entities, queues, replicas, tables
 from sync.store.database import Session
 
 
-def alias(session: Session, object: str, old: str, new: str) -> None:
+def alias(session: Session, object: str, old: str, new: str, run: int, at: datetime) -> None:
     """`old` is `new` from now on, wherever it is referred to."""
     table = tables.entity[object]
     aliases = sa.or_(table.c.entity_id == old, table.c.merged_into == old)
+    ids = [row[0] for row in session.rows(sa.select(table.c.entity_id).where(aliases))]
     session.execute(sa.update(table).where(aliases).values(merged_into=new))
+    journal = [books.Entry(object, id, "alias", {"of": new}) for id in ids]
+    books.write_journal(session, run, at, journal)
     for schema, field in _references_to(object):
         holders = _holders(session, schema, field, old)
         for entity in entities.load(session, schema, holders).values():
-            _refer(session, schema, entity, field, old, {new})
+            _refer(session, schema, entity, field, old, {new}, run, at)
         queues.touch(session, schema, holders)
 
 
-def turn(session: Session, object: str, place: Place, old: str, new: str) -> None:
+def turn(
+    session: Session, object: str, place: Place, old: str, new: str, run: int, at: datetime
+) -> None:
     """After a split: whoever names the record means the new entity.
 
     Where the records of a referring entity name both, a list holds both; of a single
@@ -37,19 +44,19 @@ def turn(session: Session, object: str, place: Place, old: str, new: str) -> Non
             members = replicas.load(session, name, places)
             links = references.load_links(session, OBJECTS[name], members.values())
             means: dict[Place, set[str]] = {}
-            for at, replica in members.items():
+            for home, replica in members.items():
                 value = references.resolve(OBJECTS[name], replica, links).member.seen.get(
                     field.name
                 )
-                means[at] = {*(value if isinstance(value, list) else [str(value)])} & {old, new}
+                means[home] = {*(value if isinstance(value, list) else [str(value)])} & {old, new}
             said = set[str]().union(*means.values())
             if new not in said:
                 continue
             if field.kind is Kind.REFERENCES or old not in said:
-                _refer(session, name, entity, field, old, said)
+                _refer(session, name, entity, field, old, said, run, at)
             else:
-                for at, replica in members.items():
-                    if new in means[at] and replica.base is not None:
+                for home, replica in members.items():
+                    if new in means[home] and replica.base is not None:
                         replica.base = {n: v for n, v in replica.base.items() if n != field.name}
                         replica.waiting = True
                 replicas.save(session, name, members.values())
@@ -83,11 +90,30 @@ def _replaced(value: FieldValue, old: str, new: set[str]) -> FieldValue:
 
 
 def _refer(
-    session: Session, object: str, entity: entities.Entity, field: Field, old: str, new: set[str]
+    session: Session,
+    object: str,
+    entity: entities.Entity,
+    field: Field,
+    old: str,
+    new: set[str],
+    run: int,
+    at: datetime,
 ) -> None:
     """Have a merged row name `new` where it named `old`."""
     table = tables.entity[object]
-    value = _replaced(entity.fields[field.name], old, new)
+    held = entity.fields[field.name]
+    value = _replaced(held, old, new)
     session.execute(
         sa.update(table).where(table.c.entity_id == entity.id).values({field.name: value})
     )
+    detail = {
+        "old": held,
+        "new": value,
+        "reason": "what it names became another",
+        "connection": "",
+        "record": "",
+        "at": "",
+        "losing": [],
+    }
+    entry = books.Entry(object, entity.id, "merge", {field.name: detail})
+    books.write_journal(session, run, at, [entry])

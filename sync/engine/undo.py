@@ -198,7 +198,10 @@ class _Undoing:
         replicas.lift_tombstones(session, self.object, w.connection, [entity.id])
         if entity.archived:
             entity.archived = False
-            entities.save(session, self.object, [entity], self.wiring.run, self.wiring.clock())
+            run, now = self.wiring.run, self.wiring.clock()
+            entities.save(session, self.object, [entity], run, now)
+            entry = books.Entry(self.object, entity.id, "archived", {"archived": False})
+            books.write_journal(session, run, now, [entry])
 
     def _leave_unwritten(self, queued: Queued) -> None:
         """What the run had not yet begun to write is as good as put back."""

@@ -87,9 +87,10 @@ def write_journal(session: Session, run: int, now: datetime, entries: Iterable[E
 
 
 def journal(
-    session: Session, object: str = "", entity: str = "", run: int = 0, actions: Iterable[str] = ()
-) -> list[dict[str, Any]]:
-    """Matching lines, oldest first."""
+    session: Session, object: str = "", entity: str = "", run: int = 0, actions: Iterable[str] = (),
+    until: int = 0,
+) -> list[dict[str, Any]]:  # fmt: skip
+    """Matching lines, oldest first; up to the run `until` if given."""
     column = tables.journal.c
     query = sa.select(tables.journal).order_by(column.id)
     if object:
@@ -98,6 +99,8 @@ def journal(
         query = query.where(column.entity == entity)
     if run:
         query = query.where(column.run == run)
+    if until:
+        query = query.where(column.run <= until)
     if wanted := list(actions):
         query = query.where(column.action.in_(wanted))
     return [dict(row._mapping) for row in session.rows(query)]

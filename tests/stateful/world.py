@@ -52,6 +52,7 @@ class World:
     ) -> None:
         self.time = START
         self.objects = ("contact",)
+        self.before_run: Callable[[], None] = lambda: None
         self.accounts = {
             name: Account(
                 name,
@@ -93,6 +94,7 @@ class World:
 
     def sync(self, **options: Any) -> Report:
         """One run; time passes before it."""
+        self.before_run()
         self.pass_time(1)
         return run(
             self.engine,
@@ -103,6 +105,7 @@ class World:
 
     def undo(self, run: int, **options: Any) -> Report:
         """Put back what a run wrote."""
+        self.before_run()
         self.pass_time(1)
         made = Options(clock=lambda: self.time, **options)
         return undo(self.engine, self.settings, Path(), run, made)
