@@ -9,7 +9,7 @@ from mapping.schema import OBJECTS
 from sync.engine.wiring import Wiring
 from sync.model import Queued
 from sync.settings import Limits
-from sync.store import doubts, replicas
+from sync.store import books, doubts, queues, replicas
 
 #: A complete listing that lacks more than this share of the known records (and more than
 #: `FEW` of them) is not believed.
@@ -75,3 +75,17 @@ def hold_for_listing(
         "see all its records? It goes on by itself when they are listed again. If they were "
         f"deleted indeed, `concord approve {wiring.run}`"
     )
+
+
+def free_held(wiring: Wiring, since: int) -> None:
+    """The listing that the runs from `since` on were held for is in order again: what they were
+    to write is decided afresh, and held against the limits."""
+    if doubts.exist(wiring.session):
+        return
+    held = [q for q in queues.outbox(wiring.session, status=("held",)) if q.run >= since]
+    for queued in held:
+        queues.touch(wiring.session, queued.write.object, [queued.write.entity])
+    queues.remove(wiring.session, [queued.id for queued in held])
+    for run in books.runs(wiring.session, last=wiring.run - since + 1):
+        if run["id"] >= since and run["status"] == "held":
+            books.set_run_status(wiring.session, run["id"], "discarded")

@@ -44,6 +44,7 @@ def find_vanished(wiring: Wiring, connected: Connected, object: str, began: int)
         _set_aside(wiring, connected, object, [r for r in gone if r not in sure])
     if doubt is not None:
         doubts.forget(session, connected.name, object)
+        guard.free_held(wiring, doubt.run)
         what = "approved" if approved else "listed again"
         entry = books.Entry(
             object, "", f"listing {what}", {"missing": len(missing)}, connected.name

@@ -37,6 +37,11 @@ def of(session: Session, connection: str, object: str) -> Doubt | None:
     return Doubt(**rows[0]._mapping) if rows else None
 
 
+def exist(session: Session) -> bool:
+    """Whether any listing is doubted."""
+    return bool(session.rows(sa.select(_D.run).limit(1)))
+
+
 def open_since(session: Session, run: int) -> list[Doubt]:
     """Doubts for which `run` was held."""
     rows = session.rows(

@@ -7,9 +7,9 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 
-from connectors.base import Page
+from connectors.base import Page, Record
 from sync.engine import run as run_module
-from sync.store import books, queues, tables
+from sync.store import books, doubts, queues, tables
 from sync.store.database import session
 from tests.sync.engine.world import VENDORS, Known, World
 
@@ -144,6 +144,44 @@ class TestLimits:
         assert set(tight.values("contact", records, "last_name").values()) == {"Renamed"}
 
 
+class TestShares:
+    def test_too_large_a_share_of_an_account_is_not_archived(
+        self, world: World, known: Known
+    ) -> None:
+        world.configure({"contact": {"deletes": "archive", "limits": {"archive_share": 0.3}}})
+        ids = add(world, "zoho", 49)
+        world.settle()
+        for id in ids[:25]:
+            world.remove("zoho", "contact", id)
+        report: list[Any] = []
+        assert world.written(lambda: report.append(world.run())) == {}
+        assert report[0].status == "held"
+        assert "archive 25 contacts in hubspot, which has 50 (limit 30% of them)" in report[0].held
+
+    def test_a_few_records_are_never_too_large_a_share(self, world: World, known: Known) -> None:
+        limits = {"create_share": 0.1, "update_share": 0.1, "archive_share": 0.1}
+        world.configure({"contact": {"deletes": "archive", "limits": limits}})
+        add(world, "zoho", 20)
+        assert world.run().status == "done"
+        assert set(world.numbers("contact").values()) == {21}
+
+    def test_what_was_let_through_goes_although_the_next_run_is_held(
+        self, world: World, known: Known
+    ) -> None:
+        world.configure({"contact": {"limits": {"create": 3}}})
+        add(world, "zoho", 4)
+        held = world.run()
+        with session(world.engine) as store:
+            waiting = queues.outbox(store, status=("held",), run=held.run)
+            queues.set_status(store, [queued.id for queued in waiting], "pending")
+            store.commit()
+        add(world, "zoho", 5, start=10)
+        again = world.run()
+        assert again.status == "held"
+        assert "create 5 contacts" in again.held
+        assert world.numbers("contact") == {"zoho": 10, "salesforce": 5, "hubspot": 5}
+
+
 class TestListings:
     def test_an_almost_empty_listing_is_not_believed(
         self, world: World, known: Known, monkeypatch: pytest.MonkeyPatch
@@ -165,6 +203,90 @@ class TestListings:
         assert report[0].status == "held"
         assert "zoho lists only 0 of 26" in report[0].held
         assert len(world.links("contact")) == 26 * 3
+
+    @pytest.fixture
+    def crowd(self, world: World, known: Known) -> World:
+        """Enough contacts for a listing to be doubted."""
+        world.configure({"contact": {"deletes": "archive", "limits": {"archive_share": None}}})
+        add(world, "salesforce", 25)
+        world.settle()
+        return world
+
+    def hold(self, crowd: World, monkeypatch: pytest.MonkeyPatch) -> pytest.MonkeyPatch:
+        """Salesforce shows our user no contact any more: neither lists nor single records."""
+        from connectors.salesforce.connector import SalesforceConnector
+
+        real = SalesforceConnector.pull
+
+        def nothing(self: Any, object: str, fields: Any, since: Any) -> Any:
+            for page in real(self, object, fields, since):
+                records = () if object == "Contact" else page.records
+                yield Page(records, page.cursor, page.last, page.expected)
+
+        def hidden(self: Any, object: str, ids: Any, fields: Any) -> Any:
+            now = crowd.clock.now()
+            return [Record(object, id, {}, "", now, deleted=True, certain=False) for id in ids]
+
+        monkeypatch.setattr(SalesforceConnector, "pull", nothing)
+        monkeypatch.setattr(SalesforceConnector, "fetch", hidden)
+        return monkeypatch
+
+    def test_a_source_that_lists_nothing_is_held_until_it_lists_again(
+        self, crowd: World, known: Known, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        with monkeypatch.context() as patch:
+            self.hold(crowd, patch)
+            first: list[Any] = []
+            assert crowd.written(lambda: first.append(crowd.run(full=True))) == {}
+            assert first[0].status == "held"
+            crowd.edit("hubspot", "contact", known["contact"]["hubspot"], job_title="Chief")
+            for _ in range(2):
+                later: list[Any] = []
+                assert crowd.written(lambda runs=later: runs.append(crowd.run())) == {}
+                assert later[0].status == "held"
+                assert "salesforce lists only 0 of 26" in later[0].held
+            assert len(crowd.links("contact")) == 26 * 3
+        crowd.run()
+        assert crowd.run().status == "done", "one call told that it was worth reading all again"
+        held = crowd.values("contact", known["contact"], "job_title")
+        assert set(held.values()) == {"Chief"}
+        assert set(crowd.numbers("contact").values()) == {26}
+        assert crowd.journal("listing listed again")
+
+    def test_a_person_can_say_that_the_records_were_deleted(
+        self, crowd: World, known: Known, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        with monkeypatch.context() as patch:
+            self.hold(crowd, patch)
+            held = crowd.run(full=True)
+            with session(crowd.engine) as store:
+                doubts.approve(store, doubts.open_since(store, held.run))
+                store.commit()
+            crowd.run()
+            assert crowd.numbers("contact")["hubspot"] < 26, "the delete travels, as is set"
+            assert not [place for place in crowd.links("contact") if place[0] == "salesforce"]
+
+    def test_a_record_that_is_merely_not_shown_is_not_taken_for_deleted(
+        self, crowd: World, known: Known
+    ) -> None:
+        """Salesforce says nothing at all of a record that is not shared with us."""
+        server = crowd.servers["salesforce"]
+        vendor: Any = server.vendor
+        [id, *_] = [record for name, record in crowd.links("contact") if name == "salesforce"]
+        with vendor.lock:
+            columns = [row[1] for row in vendor.store.db.execute('PRAGMA table_info("Contact")')]
+            row = vendor.store.db.execute('SELECT * FROM "Contact" WHERE Id = ?', (id,)).fetchone()
+            vendor.store.db.execute('DELETE FROM "Contact" WHERE Id = ?', (id,))
+        report: list[Any] = []
+        assert crowd.written(lambda: report.append(crowd.run(full=True))) == {}
+        [problem] = crowd.problems()
+        assert (problem["cause"], problem["record"]) == ("hidden", id)
+        assert ("salesforce", id) in crowd.links("contact")
+        with vendor.lock:
+            marks = ", ".join("?" for _ in columns)
+            vendor.store.db.execute(f'INSERT INTO "Contact" VALUES ({marks})', tuple(row))
+        assert crowd.written(lambda: crowd.run(full=True)) == {}
+        assert crowd.problems() == []
 
     def test_a_record_that_a_full_listing_lacks_is_asked_for(
         self, world: World, known: Known, monkeypatch: pytest.MonkeyPatch
