@@ -37,6 +37,9 @@ class Side:
         self.store = store or f"sqlite:///{folder / 'hub.db'}"
         self.settings = folder / "settings.yaml"
         places = self.fleet.describe()
+        # A private app's token cannot be renewed: one refusal of it is the end of a run.
+        hubspot: Any = self.fleet.servers["hubspot"].vendor
+        places["hubspot"]["auth"] = hubspot.oauth_credentials()
         connections = {
             vendor: {
                 "vendor": vendor,
