@@ -11,6 +11,7 @@ from connectors.base import Value, Write, WriteResult
 from mapping.document import catalog
 from tests.bench.minimum import minimum
 from tests.bench.stand import Spent, Stand
+from tests.contract.rig import OLD
 from tests.contract.words import Thing
 
 
@@ -114,6 +115,27 @@ def changes(stand: Stand, count: int) -> Line:
     return line
 
 
+def deal_changes(stand: Stand, count: int) -> Line:
+    """Read `count` deals, each of a company and a contact, that people changed since they were
+    loaded."""
+    contact, deal = stand.fill(100)[0], stand.rig.words.deal
+    company = next(iter(stand.rig.truth(stand.rig.words.company)))
+    links = _links(stand.vendor, "deal", company, contact)
+    ids = stand.rig.load(deal, (deal.row(f"Deal {n}", **links) for n in range(count)), at=OLD)
+    stand.rig.clock.advance(300)
+    _, cursor = stand.read("deal", None)
+    stand.rig.clock.advance(300)
+    for number, id in enumerate(ids):
+        stand.rig.edit(deal, id, {deal.title: f"New {number}"})
+    stand.rig.settle()
+    found: set[str] = set()
+    line = measured(
+        stand, "deal changes", count, lambda: found.update(stand.read("deal", cursor)[0])
+    )
+    assert found == set(ids)
+    return line
+
+
 def updates(stand: Stand, count: int) -> Line:
     """Change two fields of `count` contacts."""
     ids = stand.fill(count)
@@ -132,13 +154,14 @@ def updates(stand: Stand, count: int) -> Line:
 
 
 def creates(stand: Stand, count: int) -> Line:
-    """Create `count` tickets, each of a company and a contact, keyed on the external id."""
+    """Create `count` tickets, each of a company and a contact, keyed on the external id. In
+    Salesforce both are lookups; a deal's contacts are records of their own there."""
     contact = stand.fill(100)[0]
     company = next(iter(stand.rig.truth(stand.rig.words.company)))
     ticket = stand.rig.words.ticket
     document = catalog(stand.vendor, "ticket")
     stand.connector.provision(ticket.object, document.external_id)
-    links = _links(stand.vendor, company, contact)
+    links = _links(stand.vendor, "ticket", company, contact)
     writes = [
         Write(
             str(number),
@@ -155,9 +178,10 @@ def creates(stand: Stand, count: int) -> Line:
     return line
 
 
-def _links(vendor: str, company: str, contact: str) -> dict[str, Value]:
-    """The two references of a ticket, as the vendor's pseudo-fields hold them."""
-    document = catalog(vendor, "ticket").fields
+def _links(vendor: str, object: str, company: str, contact: str) -> dict[str, Value]:
+    """The two references of a deal or ticket, as the vendor's fields and pseudo-fields hold
+    them."""
+    document = catalog(vendor, object).fields
     one = document["contacts"].holds == "one"
     return {
         document["company"].native: company,
@@ -184,6 +208,7 @@ CONNECTOR_TASKS: Mapping[str, tuple[Callable[[Stand, int], Line], float]] = {
     "first load": (first_load, 1.0),
     "quiet poll": (quiet_poll, 0.01),
     "changes": (changes, 0.01),
+    "deal changes": (deal_changes, 0.01),
     "updates": (updates, 0.1),
     "creates": (creates, 0.1),
 }

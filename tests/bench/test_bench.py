@@ -17,7 +17,14 @@ from tests.bench.tasks import CONNECTOR_TASKS
 AIM = 1.05
 
 #: Sizes beyond a page and a batch, and for updates beyond what makes a bulk job worth its time.
-_SIZES = {"first load": 4_100, "quiet poll": 10, "changes": 210, "updates": 2_100, "creates": 210}
+_SIZES = {
+    "first load": 4_100,
+    "quiet poll": 10,
+    "changes": 210,
+    "deal changes": 210,
+    "updates": 2_100,
+    "creates": 210,
+}
 _OPTIONS = {"bulk_write_from": "2000"}
 
 
@@ -56,6 +63,8 @@ def test_a_quiet_run_asks_each_account_once_for_each_object() -> None:
         # 5 searches, 10 batch reads, 1 read of associations.
         ("hubspot", "changes", 1_000, 16),
         ("hubspot", "changes", 0, 1),
+        ("hubspot", "deal changes", 1_000, 17),
+        ("salesforce", "deal changes", 1_000, 1),
         ("hubspot", "updates", 10_000, 100),
         ("hubspot", "creates", 10_000, 100),
         # The count, then: job, look, download.
