@@ -25,13 +25,14 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from connectors.base import NativeType, Page, Record
-from connectors.errors import Invalid, Misconfigured
+from connectors.errors import Invalid, Misconfigured, Unavailable
 from connectors.zoho.bulk_read import BulkReader
 from connectors.zoho.client import Answer, Client
 from connectors.zoho.cursor import Cursor
 from connectors.zoho.describe import Describer
 from connectors.zoho.jobs import Failed
-from connectors.zoho.values import STAMPS, editor, read_instant, record, version, write_instant
+from connectors.zoho.joined import join
+from connectors.zoho.values import STAMPS, editor, read_instant, version, write_instant
 
 OVERLAP = timedelta(seconds=120)
 DELETED_PAGE = 200
@@ -241,7 +242,8 @@ class Reader:
         missing: dict[str, datetime] = {}
         for part in _parts(wanted, IDS):
             rows, at = self._by_ids(object, part, chunks[0])
-            here = list(self._records(object, fields, chunks, rows))
+            here, torn = self._joined(object, fields, chunks, rows)
+            self._require_whole(object, torn)
             known = {record.id for record in here}
             found += here
             missing.update({id: at for id in part if id not in known})
@@ -323,7 +325,9 @@ class Reader:
                     f"order by id limit {COQL_PAGE}",
                 )
                 rows = answer.rows()
-                found += self._records(object, fields, chunks, rows)
+                here, torn = self._joined(object, fields, chunks, rows)
+                self._require_whole(object, torn)
+                found += here
                 if not answer.more:
                     break
                 after = str(rows[-1]["id"])
@@ -367,23 +371,30 @@ class Reader:
 
     def _records(
         self, object: str, fields: Sequence[str], chunks: list[list[str]], rows: list[Any]
-    ) -> Iterator[Record]:
+    ) -> list[Record]:
         """Rows of the first chunk, joined with their other fields.
 
-        The version is that of the first chunk: a record changed between the two reads comes
-        again. One deleted between them is left out; its deletion is reported.
+        A record that keeps changing while it is read is left out: its change is newer than this
+        pull, so it comes again. One deleted between two reads is left out, too; its deletion is
+        reported.
         """
-        others: list[dict[str, Any]] = []
-        for names in chunks[1:]:
-            rest: dict[str, Any] = {}
-            for part in _parts([str(row["id"]) for row in rows], IDS):
-                rest.update((str(row["id"]), row) for row in self._by_ids(object, part, names)[0])
-            others.append(rest)
-        for row in rows:
-            id = str(row["id"])
-            joined = dict(row)
-            if any(id not in rest for rest in others):
-                continue
-            for rest in others:
-                joined = {**rest[id], **joined}
-            yield record(object, id, joined, fields)
+        records, _ = self._joined(object, fields, chunks, rows)
+        return records
+
+    def _joined(
+        self, object: str, fields: Sequence[str], chunks: list[list[str]], rows: list[Any]
+    ) -> tuple[list[Record], list[str]]:
+        """See `join`."""
+        return join(self._rows, object, fields, chunks, rows)
+
+    def _rows(self, object: str, ids: Sequence[str], names: Sequence[str]) -> list[Any]:
+        """The rows there are, however many are asked for."""
+        return [row for part in _parts(ids, IDS) for row in self._by_ids(object, part, names)[0]]
+
+    def _require_whole(self, object: str, torn: Sequence[str]) -> None:
+        if torn:
+            raise Unavailable(
+                f"{self._client.connection}: {object} {', '.join(torn)} changes faster than it "
+                "can be read",
+                connection=self._client.connection,
+            )

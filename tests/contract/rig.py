@@ -10,7 +10,7 @@ from __future__ import annotations
 import importlib
 import json
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from decimal import Decimal
@@ -49,6 +49,8 @@ class Rig:
 
     sandbox: Any
     url: str
+    meanwhile: Callable[[], None] | None = None
+    """What happens in the account after each call, before its reply arrives."""
 
     def __init__(self, setup: Setup) -> None:
         self.setup = setup
@@ -141,6 +143,13 @@ class Rig:
 
     # -- a user of the vendor --------------------------------------------------------
 
+    def widen(self, thing: Thing, count: int) -> list[str]:
+        """So many further text fields; their names."""
+        names = [f"{self.words.custom[0]}{n:03d}{self.words.custom[1]}" for n in range(count)]
+        for name in names:
+            self.words.add_field(self.sandbox, thing.object, name)
+        return names
+
     def settle(self) -> None:
         """Let so much time pass that every change made so far shows."""
         self.clock.advance(self.connector.capabilities.read_lag + 1)
@@ -223,13 +232,15 @@ class ServedRig(Rig):
         package = importlib.import_module(f"connectors.sandbox.{setup.vendor}")
         self.sandbox = package.Sandbox(clock=self.clock, **setup.sandbox)
         self.server, self.url = server, server.url
-        self._bodies: list[bytes] = []
+        self.requests: list[Request] = []
         server.vendor, server.log = self.sandbox, Log()
         handle = self.sandbox.handle
 
         def kept(request: Request) -> Response:
-            self._bodies.append(request.get_data())
+            self.requests.append(request)
             response: Response = handle(request)
+            if self.meanwhile is not None:
+                self.meanwhile()
             return response
 
         self.sandbox.handle = kept
@@ -249,7 +260,7 @@ class ServedRig(Rig):
         return sum(line["struck"] for line in self.server.faults.lines())
 
     def received(self, mark: str) -> bool:
-        return any(mark.encode() in body for body in self._bodies)
+        return any(mark.encode() in request.get_data() for request in self.requests)
 
 
 class MemoryRig(Rig):

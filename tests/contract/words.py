@@ -3,8 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
+
+from connectors.base import FieldInfo, NativeType
+from connectors.sandbox.hubspot.schema import Property
+from connectors.sandbox.salesforce.schema import Field as SalesforceField
+from connectors.sandbox.zoho.metadata import make_field
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +57,12 @@ class Words:
     user: Callable[[str, str, bool], Mapping[str, Any]]
     """(name, email, active) -> row of the users' object."""
     users: str
+    add_field: Callable[[Any, str, str], None]
+    """(sandbox, object, name): make a text field."""
+    custom: tuple[str, str] = ("", "")
+    """How the names of made fields begin and end."""
+    denied: tuple[int, Any] = (0, None)
+    """Status and body of the refusal of a call that our credentials are not allowed."""
     crowd: int = 2060
     """Some more records than one page of changes holds."""
 
@@ -59,6 +70,26 @@ class Words:
     def things(self) -> tuple[Thing, ...]:
         """All four objects."""
         return (self.company, self.contact, self.deal, self.ticket)
+
+
+def _add_to_salesforce(sandbox: Any, object: str, name: str) -> None:
+    made = SalesforceField(name, name, "string", 80, custom=True)
+    sandbox.store.add_field(sandbox.store.objects[object], made)
+
+
+def _add_to_hubspot(sandbox: Any, object: str, name: str) -> None:
+    made = Property(name, name, custom=True, group="information")
+    sandbox._records.properties[object][name] = made
+
+
+def _add_to_zoho(sandbox: Any, object: str, name: str) -> None:
+    sandbox.store.add_field(sandbox.store.modules[object], make_field(name, "text", custom=True))
+
+
+def _add_to_memory(sandbox: Any, object: str, name: str) -> None:
+    info = sandbox.account.objects[object]
+    made = FieldInfo(name, name, NativeType.TEXT)
+    sandbox.account.objects[object] = replace(info, fields={**info.fields, name: made})
 
 
 WORDS: dict[str, Words] = {
@@ -78,6 +109,9 @@ WORDS: dict[str, Words] = {
         deal_company="AccountId", deal_contacts="OpportunityContactRoles",
         user=lambda name, email, on: {"Name": name, "Email": email, "IsActive": on},
         users="User",
+        add_field=_add_to_salesforce,
+        custom=("A_Field_With_Rather_A_Long_Name_", "__c"),
+        denied=(403, [{"message": "You cannot", "errorCode": "INSUFFICIENT_ACCESS"}]),
     ),
     "hubspot": Words(
         company=Thing("companies", "name"),
@@ -100,6 +134,13 @@ WORDS: dict[str, Words] = {
             "archived": not on,
         },
         users="owners",
+        add_field=_add_to_hubspot,
+        custom=("a_property_with_rather_a_long_name_", ""),
+        denied=(
+            403,
+            {"status": "error", "message": "This app hasn't been granted all required scopes",
+             "category": "MISSING_SCOPES"},
+        ),
         crowd=260,
     ),
     "zoho": Words(
@@ -122,6 +163,13 @@ WORDS: dict[str, Words] = {
             "status": "active" if on else "inactive",
         },
         users="users",
+        add_field=_add_to_zoho,
+        custom=("A_Field_With_Rather_A_Long_Name_", ""),
+        denied=(
+            401,
+            {"code": "OAUTH_SCOPE_MISMATCH", "details": {}, "message": "invalid oauth scope",
+             "status": "error"},
+        ),
     ),
     "memory": Words(
         company=Thing("company", "name"),
@@ -137,6 +185,8 @@ WORDS: dict[str, Words] = {
         deal_company="company", deal_contacts="contacts",
         user=lambda name, email, on: {"name": name, "email": email, "active": on},
         users="user",
+        add_field=_add_to_memory,
+        custom=("a_field_", ""),
         crowd=260,
     ),
 }  # fmt: skip
@@ -156,7 +206,8 @@ class Setup:
     """The test modules that run on it; all of them if empty."""
     lacks: frozenset[str] = frozenset()
     """What tests marked with ``needs`` look for in vain: ``wire``, an HTTP API whose calls are
-    tried again; ``tokens`` that end; ``late commits``, changes stamped before they show."""
+    tried again; ``tokens`` that end; ``late commits``, changes stamped before they show;
+    ``time``: it is enough that a long test runs on the vendor's other setups."""
 
 
 SETUPS: dict[str, Setup] = {
@@ -172,6 +223,7 @@ SETUPS: dict[str, Setup] = {
         "hubspot",
         "oauth_credentials",
         {"api_version": "2026-09", "history": "true", "deletes_every": "0"},
+        lacks=frozenset({"time"}),
     ),
     "zoho": Setup("zoho", options={"deletes_every": "0"}),
     "memory": Setup(

@@ -49,12 +49,13 @@ _CORNERS = (
     "한국", "中文字", "１２３",
     "\u202eabc\u202c", "a\u00a0b", "\u00ad-", "𝒜𝓃𝓃", "\U0001f9d1\u200d\U0001f91d\u200d\U0001f9d1",
 )  # fmt: skip
-_SCRIPTS = (
+_RANGES = (
     (0x20, 0x7E), (0x20, 0x7E), (0xA1, 0x24F), (0x370, 0x3FF), (0x400, 0x4FF), (0x5D0, 0x5EA),
     (0x600, 0x6FF), (0x900, 0x97F), (0xE01, 0xE5B), (0x300, 0x36F), (0x3041, 0x30FF),
     (0x4E00, 0x9FFF), (0xAC00, 0xD7A3), (0x1F300, 0x1F6FF), (0x2000, 0x206F), (0x21, 0xD7FF),
     (0xE000, 0xFFFD), (0x10000, 0x10FFFD),
 )  # fmt: skip
+_SCRIPTS = tuple(range(low, high + 1) for low, high in _RANGES)
 _AMOUNTS = ("0.01", "9999999999.99", "-0.01", "0", "-9999999999.99", "1000000", "0.1", "99.9")
 _WORD = string.ascii_lowercase + string.digits
 _IDN = ("บริษัท.ไทย", "пример.рф", "müller.de", "xn--bcher-kva.example")
@@ -83,16 +84,18 @@ def _text(limits: Limits, number: int, dice: random.Random) -> str:
 
 def _free_text(most: int, *, lines: bool, dice: random.Random) -> str:
     """Canonical text of up to `most` characters, and at times of exactly so many."""
-    length = most if dice.random() < 0.02 else dice.randint(1, min(most, 60))
+    length = most if dice.random() < 0.002 else dice.randint(1, min(most, 60))
     parts: list[str] = []
-    while sum(map(len, parts)) < length:
+    drawn = 0
+    while drawn < length:
         if dice.random() < 0.1:
             parts.append(dice.choice(_CORNERS))
-            continue
-        low, high = dice.choice(_SCRIPTS)
-        parts.append("".join(chr(dice.randint(low, high)) for _ in range(dice.randint(1, 8))))
-        if lines and dice.random() < 0.1:
+        elif lines and dice.random() < 0.1:
             parts.append(dice.choice(["\n", "\t", "\n\n"]))
+        else:
+            letters = dice.choice(_SCRIPTS)
+            parts.append("".join(map(chr, dice.choices(letters, k=dice.randint(1, 8)))))
+        drawn += len(parts[-1])
     joined = "".join(parts)
     if not lines:
         joined = "".join(" " if char in "\x85\u2028\u2029" else char for char in joined)

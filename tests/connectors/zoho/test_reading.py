@@ -49,12 +49,12 @@ def test_everything_then_only_what_changed(account: Account, connector: ZohoConn
     assert gone.modified_at == account.sandbox.clock.now()
 
 
-def test_25_000_records_of_one_second(account: Account, connector: ZohoConnector) -> None:
+def test_what_thousands_of_one_second_cost(account: Account, connector: ZohoConnector) -> None:
     cursor = pull(connector)[-1].cursor
-    made = fill(account, 25_000, at=account.sandbox.clock.now().isoformat())
+    made = fill(account, 4_500, at=account.sandbox.clock.now().isoformat())
     pages = pull(connector, cursor)
     assert [record.id for record in records(pages)] == made
-    assert len(pages) == 14, "13 of 2,000 at most, and one for deletions"
+    assert len(pages) == 4, "3 of 2,000 at most, and one for deletions"
     account.sandbox.clock.advance(300)
     cursor = pull(connector, pages[-1].cursor)[-1].cursor
     assert records(pull(connector, cursor)) == [], "a settled account costs two calls a pull"
