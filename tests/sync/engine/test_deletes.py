@@ -41,6 +41,49 @@ def test_a_delete_travels_where_the_policy_says_archive(world: World, known: Kno
     assert world.written(world.settle) == {}
 
 
+class TestRestored:
+    """With ``deletes: archive``, a record that comes back brings the others back."""
+
+    @pytest.fixture
+    def records(self, world: World, known: Known) -> dict[str, str]:
+        world.configure({"contact": {"deletes": "archive"}})
+        found = stranger(world)
+        world.remove("zoho", "contact", found["zoho"])
+        return found
+
+    def test_what_followed_the_delete_is_made_again(
+        self, world: World, records: dict[str, str]
+    ) -> None:
+        world.settle()
+        assert set(world.numbers("contact").values()) == {1}
+        world.restore("zoho", "contact", records["zoho"])
+        world.settle()
+        assert set(world.numbers("contact").values()) == {2}
+        entity = world.entity("contact", "zoho", records["zoho"])
+        again = world.records("contact", entity)
+        assert again.keys() == set(VENDORS)
+        assert set(world.values("contact", again, "last_name").values()) == {"Apart"}
+        assert world.written(lambda: world.run(full=True)) == {}
+
+    def test_what_a_person_deleted_is_not(self, world: World, records: dict[str, str]) -> None:
+        world.remove("salesforce", "contact", records["salesforce"])
+        world.settle()
+        world.restore("zoho", "contact", records["zoho"])
+        world.settle()
+        assert world.numbers("contact") == {"zoho": 2, "hubspot": 2, "salesforce": 1}
+
+    def test_an_archive_that_waits_is_withdrawn(
+        self, world: World, records: dict[str, str]
+    ) -> None:
+        world.configure({"contact": {"deletes": "archive", "limits": {"archive": 0}}})
+        assert world.run().status == "held"
+        world.restore("zoho", "contact", records["zoho"])
+        report = world.run()
+        assert report.status == "done"
+        assert set(world.numbers("contact").values()) == {2}
+        assert world.written(world.settle) == {}
+
+
 def test_an_archive_that_is_refused_is_told(world: World, known: Known) -> None:
     world.configure({"contact": {"deletes": "archive"}})
     world.remove("zoho", "contact", known["contact"]["zoho"])
