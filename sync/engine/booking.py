@@ -78,7 +78,8 @@ def book(wiring: Wiring, object: str, batch: Batch, results: Sequence[WriteResul
     by_key = {result.key: result for result in results}
     places = [Place(connected.name, q.write.record) for q in batch.items if q.write.record]
     known = replicas.load(session, object, places)
-    booked = _Booked()
+    archives = any(queued.write.kind == "archive" for queued in batch.items)
+    booked = _Booked(undos=_undos(wiring) if archives else frozenset())
     for queued in batch.items:
         result = by_key.get(str(queued.id)) or WriteResult(
             key=str(queued.id), error=Bug(f"{connected.name}: no result for a write")
@@ -92,7 +93,10 @@ def book(wiring: Wiring, object: str, batch: Batch, results: Sequence[WriteResul
         unwritten = _unwritten(connected, object, queued, result, booked.met)
         sent = {n: v for n, v in batch.sent[queued.id].items() if n not in unwritten}
         booked.written[queued.write.entity] = frozenset(("", *sent))
-        booked.saved.append(_written(wiring, connected, object, queued, result, sent, known))
+        follows = queued.run not in booked.undos
+        booked.saved.append(
+            _written(wiring, connected, object, queued, result, sent, known, follows)
+        )
         if queued.write.kind == "create":
             place, write = booked.saved[-1].place, queued.write
             booked.keys[place] = wiring.keys(object, place, write.fields, write.entity)
@@ -125,6 +129,7 @@ def book(wiring: Wiring, object: str, batch: Batch, results: Sequence[WriteResul
 class _Booked:
     """What is stored of one batch: writes that are over or stay in the outbox, and the rest."""
 
+    undos: frozenset[int]
     done: list[int] = field(default_factory=list)
     again: list[int] = field(default_factory=list)
     reduced: list[Queued] = field(default_factory=list)
@@ -172,7 +177,7 @@ def _failed(
         write.object, write.entity, "write failed", detail, connected.name, write.record
     )
     if isinstance(error, Stale):
-        if write.kind == "archive" and queued.run not in _undos(wiring):
+        if write.kind == "archive" and queued.run not in booked.undos:
             # What is to be archived is known from the outbox alone; the next run decides again.
             booked.again.append(queued.id)
         else:
@@ -225,9 +230,9 @@ def _withhold(wiring: Wiring, batch: Batch, queued: Queued, error: Stale, booked
     wiring.report.withheld += 1
 
 
-def _undos(wiring: Wiring) -> set[int]:
-    """Undos archive only what nobody works on."""
-    return {row["id"] for row in books.runs(wiring.session, kind="undo")}
+def _undos(wiring: Wiring) -> frozenset[int]:
+    """Undos archive only what nobody works on, and what is not to come back."""
+    return frozenset(row["id"] for row in books.runs(wiring.session, kind="undo"))
 
 
 #: What a record can be made without, for the time being.
@@ -300,15 +305,17 @@ def _written(
     result: WriteResult,
     sent: Fields,
     known: dict[Place, Replica],
+    follows: bool,
 ) -> Replica:
-    """The replica after a successful write: what was written is both seen and agreed."""
+    """The replica after a successful write: what was written is both seen and agreed. An archive
+    `follows` the delete of another record, unless it undoes a create."""
     write, tally = queued.write, wiring.report.tally(connected.name, object)
     place = Place(connected.name, result.id or write.record)
     old = known.get(place) or Replica(place=place, seen={}, base={})
     if write.kind == "archive":
         tally.archived += 1
         replicas.remove_link(wiring.session, object, place)
-        replicas.save_tombstone(wiring.session, object, place, write.entity, wiring.run, ours=True)
+        replicas.save_tombstone(wiring.session, object, place, write.entity, wiring.run, follows)
         return replace(old, deleted=True, waiting=False, expected=None)
     creating = write.kind == "create"
     if creating:

@@ -8,7 +8,9 @@ import os
 import signal
 import threading
 from collections.abc import Iterator
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -33,9 +35,12 @@ from sync.commands.bars import Bars
 from sync.commands.exits import Code, advise
 from sync.commands.runs import stopping
 from sync.demo import demo_settings
+from sync.model import Place
 from sync.settings import SYNCED, SettingsError
+from sync.store import problems, replicas, versions
 from sync.store.books import LeaseHeld
-from sync.store.database import StoreError
+from sync.store.database import Session, StoreError, open_engine, session
+from sync.store.problems import Problem
 
 
 @dataclass
@@ -317,6 +322,52 @@ def test_problems_can_be_ignored_and_tried_again(desk: Desk) -> None:
     desk.json("sync", code=1)
     assert {str(problem["id"]) for problem in desk.json("problems")["problems"]} == set(ids)
     desk.run("problems", "ignore", *ids)
+
+
+def _store(desk: Desk) -> AbstractContextManager[Session]:
+    """The hub's store."""
+    return session(open_engine(f"sqlite:///{desk.folder / 'concord.db'}"))
+
+
+def _aside(desk: Desk, email: str, stage: str, cause: str) -> tuple[int, Place]:
+    """A problem with a contact of Salesforce's, put into the store; its number."""
+    rows = desk.control.state("salesforce", "Contact")
+    [record] = [row["id"] for row in rows if row["Email"] == email]
+    found = Problem("salesforce", "contact", record, "", "", stage, cause, "m", fingerprint=cause)
+    with _store(desk) as store:
+        problems.report(store, [found], 1, datetime.now(UTC))
+        store.commit()
+        return int(problems.load(store)[-1]["id"]), Place("salesforce", record)
+
+
+def test_a_person_says_that_a_hidden_record_was_deleted(desk: Desk) -> None:
+    email = _contact(desk)
+    desk.json("sync")
+    id, place = _aside(desk, email, "read", "validation")
+    assert "no record that is hidden" in desk.run("problems", "gone", str(id), code=2).output
+    id, place = _aside(desk, email, "read", "hidden")
+    assert "taken for deleted" in desk.run("problems", "gone", str(id)).stdout
+    assert desk.json("problems")["problems"] == []
+    with _store(desk) as store:
+        [known] = replicas.load(store, "contact", [place]).values()
+    assert known.deleted
+    assert known.waiting, "the next run decides what that means for the others"
+    desk.json("sync")
+
+
+def test_check_lets_go_what_other_options_may_end(desk: Desk) -> None:
+    email = _contact(desk)
+    desk.json("sync")
+    desk.run("check")
+    id, _ = _aside(desk, email, "write", "validation")
+    desk.run("check")
+    assert "tried again" not in desk.run("problems").stdout, "nothing has changed"
+    with _store(desk) as store:
+        versions.save_metadata(store, "salesforce", "contact", "before", datetime.now(UTC))
+        store.commit()
+    desk.run("check")
+    assert "tried again in the next run" in desk.run("problems").stdout
+    desk.run("problems", "ignore", str(id))
 
 
 def test_kpis_are_computed_kept_and_printed_as_exact_numbers(desk: Desk) -> None:
