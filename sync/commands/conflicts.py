@@ -9,16 +9,19 @@ import typer
 from rich.table import Table
 
 from mapping.schema import OBJECTS, FieldValue
-from mapping.values import Context, Untranslatable, parse
+from sync import conflicts as deciding
 from sync.commands.exits import no_such
-from sync.commands.hub import Hub, of, print_json
+from sync.commands.hub import of, print_json
 from sync.commands.show import text
 from sync.explain import names_of, shown
-from sync.settings import SettingsError
-from sync.store import books, entities, queues
+from sync.settings import SYNCED, SettingsError
+from sync.store import books, entities
 from sync.store.database import Session
 
 group = typer.Typer(invoke_without_command=True, rich_markup_mode="markdown")
+
+
+Object = StrEnum("Object", list(SYNCED))  # type: ignore[misc]
 
 
 class Status(StrEnum):
@@ -94,52 +97,62 @@ def conflicts(
 @group.command()
 def resolve(
     context: typer.Context,
-    id: Annotated[int, typer.Argument(metavar="ID", help="The conflict's number.")],
+    id: Annotated[int | None, typer.Argument(metavar="[ID]", help="The conflict's number.")] = None,
     value: Annotated[
         str | None,
         typer.Argument(metavar="[VALUE]", help="The value to agree on; '' empties the field."),
     ] = None,
     source: Annotated[
         str | None,
-        typer.Option("--from", metavar="CONNECTION", help="Take this connection's value instead."),
+        typer.Option(
+            "--from", "--prefer", metavar="CONNECTION", help="Take this connection's value instead."
+        ),
+    ] = None,
+    keep: Annotated[bool, typer.Option("--keep", help="Keep what was agreed before.")] = False,
+    every: Annotated[
+        bool, typer.Option("--all", help="All conflicts that wait, instead of one.")
+    ] = False,
+    object: Annotated[
+        Object | None, typer.Option("--object", help="With --all: only of this object.")
+    ] = None,
+    field: Annotated[
+        str | None, typer.Option("--field", metavar="NAME", help="With --all: only this field.")
     ] = None,
 ) -> None:
-    """Decide a conflict that waits; the next run writes the value to every CRM."""
+    """Decide a conflict that waits, or all; the next run writes the value to every CRM.
+
+    The value of a connection is taken for all fields that are decided as one with the
+    conflict's: a street comes with its city.
+    """
     hub = of(context)
+    if every == (id is not None) or (every and value is not None):
+        raise SettingsError(["give the ID of one conflict, or --all with --prefer or --keep"])
+    if (value is not None) + (source is not None) + keep != 1:
+        raise SettingsError(["give one of a value, --from CONNECTION and --keep"])
+    if (object or field) and not every:
+        raise SettingsError(["--object and --field go with --all"])
     with hub.session() as session:
-        found = [row for row in books.conflicts(session, "waiting") if row["id"] == id]
-        if not found:
-            raise no_such("waiting conflict", id, "`concord conflicts` lists them")
-        chosen = _chosen(hub, found[0], value, source)
-        books.set_conflict(session, id, "resolved", chosen)
-        queues.touch(session, found[0]["object"], [found[0]["entity"]])
+        rows = deciding.waiting(session, [id] if id is not None else (), object or "", field or "")
+        if id is not None and value is None:
+            rows = deciding.together(session, rows[0])
+        if value is not None:
+            chosen = [deciding.typed(hub.settings, rows[0], value)]
+        elif keep:
+            chosen = [(row, row["agreed"]) for row in rows]
+        else:
+            assert source is not None
+            chosen = deciding.of_connection(rows, source)
+            if id is not None and id not in {row["id"] for row, _ in chosen}:
+                [asked] = [row for row in rows if row["id"] == id]
+                known = ", ".join(name for name, _, _ in asked["candidates"])
+                raise no_such("candidate of", repr(source), f"there are {known}")
+        deciding.resolve(session, chosen)
         session.commit()
-    hub.show(f"{found[0]['field']} will be {text(chosen)} everywhere after the next run.")
-
-
-def _chosen(hub: Hub, row: dict[str, Any], value: str | None, source: str | None) -> FieldValue:
-    if (value is None) == (source is None):
-        raise SettingsError(["give either a value or --from CONNECTION"])
-    if source is not None:
-        candidates: dict[str, FieldValue] = {c: held for c, _, held in row["candidates"]}
-        if source not in candidates:
-            raise no_such("candidate of", repr(source), f"there are {', '.join(candidates)}")
-        return candidates[source]
-    field = OBJECTS[row["object"]].fields[row["field"]]
-    context = Context(
-        region=hub.settings.hub.region,
-        currency=hub.settings.hub.currency,
-        time_zone=hub.settings.hub.time_zone,
-    )
-    try:
-        parsed = parse(field.kind, value or None, context)
-    except Untranslatable as error:
-        raise SettingsError([f"{field.label}: {error.reason}"]) from error
-    if field.choices and parsed is not None:
-        for choice in parsed if isinstance(parsed, list) else [parsed]:
-            if choice not in field.choices:
-                raise no_such("choice", repr(choice), f"there are {', '.join(field.choices)}")
-    return parsed
+    if every:
+        hub.show(f"Decided {len(chosen)} of {len(rows)} conflicts; the next run writes them.")
+        return
+    for row, agreed in chosen:
+        hub.show(f"{row['field']} will be {text(agreed)} everywhere after the next run.")
 
 
 def _listed(session: Session, status: Status | None, first_links: bool) -> list[dict[str, Any]]:

@@ -117,7 +117,8 @@ def apply(
 ) -> None:
     """Carry out exactly the writes of a plan file.
 
-    A write whose record has changed since the plan was made is refused and listed.
+    A write whose record has changed since the plan was made is refused and listed. Applying a
+    plan again writes nothing.
     """
     hub = of(context)
     report = carry_out(hub, Options(only=read_plan(file)))

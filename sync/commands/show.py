@@ -63,6 +63,8 @@ def report(show: Callable[..., None], report: Report, *, listed: bool = True) ->
     if report.planned and listed:
         show(f"{len(report.planned):,} writes would be made:")
         show(writes(report.planned))
+    if report.already:
+        show(f"{report.already:,} planned writes had been made already.")
     if report.refused:
         show(f"{len(report.refused):,} planned writes were refused: their records have changed.")
         show(writes(report.refused))

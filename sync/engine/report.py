@@ -67,6 +67,8 @@ class Report:
     """The writes a dry run would have made."""
     refused: list[dict[str, Any]] = field(default_factory=list)
     """Planned writes that `apply` did not make: their records have changed since."""
+    already: int = 0
+    """Planned writes that `apply` found made."""
 
     undone: int = 0
     """The run that this one undid, 0 if it is no undo."""
@@ -126,6 +128,8 @@ class Report:
             body["kept"] = self.kept
         if self.planned:
             body["planned"] = self.planned
+        if self.already:
+            body["already"] = self.already
         if self.refused:
             body["refused"] = self.refused
         return body

@@ -14,6 +14,7 @@ from sqlalchemy.engine import Engine
 
 from connectors.errors import ConnectorError, QuotaExhausted
 from sync.engine import leftovers, release
+from sync.engine.apply import keep_only
 from sync.engine.decide import decide
 from sync.engine.guard import over_limits
 from sync.engine.pull import pull
@@ -24,7 +25,6 @@ from sync.settings import SYNCED, Settings
 from sync.store import books, queues, spend
 from sync.store.database import Session
 from sync.store.database import session as store_session
-from sync.store.types import canonical
 
 #: The lease that keeps two runs from working at once.
 LEASE = "reconcile"
@@ -169,7 +169,7 @@ def _stages(wiring: Wiring, options: Options) -> None:
         ]
         return
     if options.only is not None:
-        _keep_only(wiring, options.only)
+        keep_only(wiring, options.only)
     queues.adopt(wiring.session, wiring.run)
     planned = queues.outbox(wiring.session, status=("planned",))
     wiring.report.held = wiring.report.held or over_limits(wiring, planned)
@@ -205,25 +205,6 @@ def _renew(wiring: Wiring) -> None:
         budgets = [connected.budget for connected in wiring.connections.values()]
         spend.save(wiring.session, budgets, wiring.clock())
         wiring.session.commit()
-
-
-def _keep_only(wiring: Wiring, only: Sequence[dict[str, Any]]) -> None:
-    """Withdraw planned writes that are not exactly in `only`; their entities stay touched."""
-
-    def key(write: dict[str, Any]) -> str:
-        return canonical({name: value for name, value in write.items() if name != "version"})
-
-    allowed = {key(write) for write in only}
-    found = queues.outbox(wiring.session, status=("planned", "pending", "sending"))
-    kept = [queued for queued in found if key(queued.write.as_json()) in allowed]
-    undos = {row["id"] for row in books.runs(wiring.session, kind="undo")}
-    withdrawn = [q for q in found if q not in kept and q.run not in undos]
-    queues.remove(wiring.session, [queued.id for queued in withdrawn])
-    for queued in withdrawn:
-        queues.touch(wiring.session, queued.write.object, [queued.write.entity])
-    done = {key(queued.write.as_json()) for queued in kept}
-    wiring.report.refused = [write for write in only if key(write) not in done]
-    wiring.session.commit()
 
 
 def _status(wiring: Wiring) -> str:

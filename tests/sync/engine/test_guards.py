@@ -73,7 +73,7 @@ class TestDryRuns:
             "Acme Tools Ltd",
         }, "what is not in the plan is not written"
         again = world.run(only=planned)
-        assert (again.writes, len(again.refused)) == (0, len(planned))
+        assert (again.writes, again.already, again.refused) == (0, len(planned), [])
         world.run()
         assert set(world.values("company", known["company"], "name").values()) == {"Acme Tools Ltd"}
 

@@ -1,0 +1,241 @@
+"""Plan and apply, undo, and conflicts at the terminal: in-memory accounts, real commands."""
+
+from __future__ import annotations
+
+import json
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from typer.testing import CliRunner
+
+from connectors.memory import Account, register
+from sync.cli import app
+from tests.stateful.world import NAMES, objects
+
+SETTINGS = """
+hub: {region: TH, store: "sqlite:///hub.db"}
+connections:
+  left: {vendor: memory, url: "memory://left", auth: {}, objects: [contact]}
+  middle: {vendor: memory, url: "memory://middle", auth: {}, objects: [contact]}
+  right: {vendor: memory, url: "memory://right", auth: {}, objects: [contact]}
+objects:
+  contact:
+    create_in: [left, middle, right]
+    fields: {street: manual, job_title: manual}
+"""
+
+
+class Desk:
+    """Somebody at a terminal with three accounts that know Ann."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.time = datetime.now(UTC) - timedelta(days=1)
+        self.accounts = {}
+        for name in NAMES:
+            account = Account(name, objects(), clock=lambda: self.time)
+            register(account)
+            self.accounts[name] = account
+        (folder / "settings.yaml").write_text(SETTINGS, encoding="utf-8")
+        self.run("connect")
+        self.create("left", last_name="Ann", email="a@x.example", job_title="Buyer", city="Leeds")
+        self.run("sync")
+
+    def run(self, *arguments: str, code: int = 0) -> str:
+        """A command that must end with `code`; what it prints."""
+        settings = str(self.folder / "settings.yaml")
+        result = CliRunner().invoke(app, ["--settings", settings, *arguments])
+        assert result.exit_code == code, result.output
+        return result.stdout
+
+    def json(self, *arguments: str, code: int = 0) -> dict[str, Any]:
+        """The JSON object that a command prints."""
+        body = json.loads(self.run(*arguments, "--json", code=code))
+        assert isinstance(body, dict)
+        return body
+
+    def create(self, account: str, **values: Any) -> str:
+        """A person makes a contact."""
+        self.time += timedelta(seconds=10)
+        return self.accounts[account].create("contact", values)
+
+    def edit(self, account: str, **values: Any) -> None:
+        """A person edits Ann."""
+        self.time += timedelta(seconds=10)
+        [ann] = [i for i, r in self.live(account).items() if r.values["last_name"] == "Ann"]
+        self.accounts[account].edit("contact", ann, values)
+
+    def live(self, account: str) -> Any:
+        return self.accounts[account].live("contact")
+
+    def held(self, name: str) -> list[Any]:
+        """What each account holds in a field of Ann's."""
+        return [
+            row.values.get(name)
+            for account in NAMES
+            for row in self.live(account).values()
+            if row.values["last_name"] == "Ann"
+        ]
+
+    def written(self) -> int:
+        return sum(account.writes for account in self.accounts.values())
+
+
+@pytest.fixture
+def desk(tmp_path: Path) -> Desk:
+    return Desk(tmp_path)
+
+
+class TestPlanAndApply:
+    @pytest.fixture
+    def plan(self, desk: Desk) -> Path:
+        """An edit of Ann and a new contact, planned; the file."""
+        desk.edit("left", first_name="Anna", city=None)
+        desk.create("right", last_name="Bo", email="bo@x.example")
+        file = desk.folder / "plan.json"
+        before = desk.written()
+        desk.run("plan", "-o", str(file))
+        assert desk.written() == before
+        return file
+
+    def test_the_file_lists_every_write_and_apply_makes_exactly_these(
+        self, desk: Desk, plan: Path
+    ) -> None:
+        writes = json.loads(plan.read_text(encoding="utf-8"))["writes"]
+        updates = [w for w in writes if w["kind"] == "update"]
+        assert {w["connection"] for w in updates} == {"middle", "right"}
+        for write in updates:
+            assert write["fields"] == {"first_name": "Anna", "city": None}
+            assert write["before"] == {"first_name": None, "city": "Leeds"}
+        assert {w["connection"] for w in writes if w["kind"] == "create"} == {"left", "middle"}
+        desk.edit("left", mobile="+66 81 234 5678")  # after the plan: not part of it
+        desk.create("middle", last_name="Late", email="late@x.example")
+        before = desk.written()
+        report = desk.json("apply", str(plan))
+        assert (report["writes"], desk.written() - before) == (4, 4)
+        assert "refused" not in report
+        assert desk.held("first_name") == ["Anna"] * 3
+        assert desk.held("mobile") == ["+66 81 234 5678", None, None]
+        assert [len(desk.live(name)) for name in NAMES] == [2, 3, 2]
+        desk.run("sync")
+        assert desk.held("mobile") == ["+66 81 234 5678"] * 3
+        assert [len(desk.live(name)) for name in NAMES] == [3, 3, 3]
+
+    def test_again_it_writes_nothing(self, desk: Desk, plan: Path) -> None:
+        desk.run("apply", str(plan))
+        before = desk.written()
+        report = desk.json("apply", str(plan))
+        assert (report["writes"], report["already"], report["status"]) == (0, 4, "done")
+        assert "refused" not in report
+        assert desk.written() == before
+        assert "had been made already" in desk.run("apply", str(plan))
+
+    def test_what_has_changed_since_is_refused_and_listed(self, desk: Desk, plan: Path) -> None:
+        desk.edit("middle", first_name="Annette")
+        report = desk.json("apply", str(plan), code=1)
+        assert [(w["connection"], w["kind"]) for w in report["refused"]] == [
+            ("middle", "update"), ("right", "update"),
+        ]  # fmt: skip
+        assert report["writes"] == 2
+        assert desk.held("first_name") == ["Anna", "Annette", None]
+        assert [len(desk.live(name)) for name in NAMES] == [2, 2, 2]
+
+
+class TestUndo:
+    def test_from_the_first_look_to_undoing_the_undo(self, desk: Desk) -> None:
+        desk.edit("left", first_name="Anna", city="York")
+        run = desk.json("sync")["run"]
+        desk.edit("right", city="Bath")
+        dry = desk.json("undo", str(run), "--dry-run")
+        assert [(w["connection"], w["fields"]) for w in dry["planned"]] == [
+            ("middle", {"city": "Leeds", "first_name": None}), ("right", {"first_name": None}),
+        ]  # fmt: skip
+        assert desk.held("first_name") == ["Anna"] * 3
+        told = desk.run("undo", str(run), "--yes")
+        assert "1 were left as they are" in told
+        assert "Bath" in told
+        assert desk.held("first_name") == ["Anna", None, None]
+        assert desk.held("city") == ["York", "Leeds", "Bath"]
+        again = desk.json("undo", str(run))
+        assert again["writes"] == 0
+        assert [k["field"] for k in again["kept"]] == ["city"]
+        assert f"nothing left to undo of run {run}" in desk.run("undo", str(run))
+        undone = min(r["run"] for r in desk.json("runs")["runs"] if r["kind"] == "undo")
+        desk.run("undo", str(undone))
+        assert desk.held("first_name") == ["Anna"] * 3
+        assert desk.run("undo", "999", code=2) == ""
+
+    def test_the_choice_after_it(self, desk: Desk) -> None:
+        desk.edit("left", first_name="Anna")
+        run = desk.json("sync")["run"]
+        desk.run("undo", str(run))
+        desk.run("sync")
+        [waiting] = desk.json("conflicts", "--status", "waiting")["conflicts"]
+        assert waiting["rule"] == f"undone: run {run}"
+        desk.run("conflicts", "resolve", str(waiting["id"]), "--keep")
+        desk.run("sync")
+        assert desk.held("first_name") == [None] * 3
+        assert desk.json("conflicts", "--status", "waiting")["conflicts"] == []
+        told = desk.json("explain", "contact", "a@x.example", "--run", str(run))
+        assert told["fields"]["first_name"]["value"] == "Anna"
+        assert "as it was after run" in desk.run("explain", "contact", "a@x.example", "--run", "1")
+        desk.run("explain", "contact", "a@x.example", "--run", "999", code=2)
+
+
+class TestConflicts:
+    @pytest.fixture
+    def waiting(self, desk: Desk) -> dict[str, int]:
+        """Conflicts about a job title, a street and a city; their numbers."""
+        desk.edit("left", job_title="Chief", street="1 High St", city="York")
+        desk.edit("middle", job_title="Boss", street="2 Low St", city="Bath")
+        desk.run("sync")
+        found = desk.json("conflicts", "--status", "waiting")["conflicts"]
+        return {row["field"]: row["id"] for row in found}
+
+    def test_a_connections_value_comes_with_all_that_goes_with_it(
+        self, desk: Desk, waiting: dict[str, int]
+    ) -> None:
+        assert waiting.keys() == {"job_title", "street", "city"}
+        told = desk.run("conflicts", "resolve", str(waiting["city"]), "--from", "middle")
+        assert "street will be 2 Low St" in told
+        desk.run("sync")
+        assert desk.held("street") == ["2 Low St"] * 3
+        assert desk.held("city") == ["Bath"] * 3
+        assert desk.held("job_title") == ["Chief", "Boss", "Buyer"]
+
+    def test_a_given_value(self, desk: Desk, waiting: dict[str, int]) -> None:
+        desk.run("conflicts", "resolve", str(waiting["job_title"]), "Director")
+        desk.run("sync")
+        assert desk.held("job_title") == ["Director"] * 3
+
+    def test_all_by_the_connection_preferred(self, desk: Desk, waiting: dict[str, int]) -> None:
+        told = desk.run("conflicts", "resolve", "--all", "--prefer", "right")
+        assert "Decided 0 of 3 conflicts" in told
+        told = desk.run(
+            "conflicts", "resolve", "--all", "--prefer", "left", "--field", "job_title",
+        )  # fmt: skip
+        assert "Decided 1 of 1 conflicts" in told
+        desk.run("conflicts", "resolve", "--all", "--prefer", "middle", "--object", "contact")
+        desk.run("sync")
+        assert desk.held("job_title") == ["Chief"] * 3
+        assert desk.held("city") == ["Bath"] * 3
+        assert desk.json("conflicts", "--status", "waiting")["conflicts"] == []
+
+    def test_all_as_they_were(self, desk: Desk, waiting: dict[str, int]) -> None:
+        desk.run("conflicts", "resolve", "--all", "--keep")
+        desk.run("sync")
+        assert desk.held("job_title") == ["Buyer"] * 3
+        assert desk.held("street") == [None] * 3
+
+    @pytest.mark.parametrize(
+        "arguments",
+        [
+            [], ["--all"], ["7", "--all", "--keep"], ["7"], ["--all", "--keep", "--prefer", "left"],
+            ["7", "x", "--keep"], ["7", "--keep", "--field", "city"], ["999", "--keep"],
+            ["--all", "--prefer"],
+        ],
+    )  # fmt: skip
+    def test_what_makes_no_sense_is_refused(self, desk: Desk, arguments: list[str]) -> None:
+        desk.run("conflicts", "resolve", *arguments, code=2)
