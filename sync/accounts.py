@@ -23,6 +23,7 @@ from sync.engine import release
 from sync.engine.keys import known_parts
 from sync.kpis import BY_ID
 from sync.kpis import Target as KpiTarget
+from sync.scores.features import BLOCKS
 from sync.settings import SYNCED, Settings, SettingsError, access, budget
 from sync.store import books, queues, spend, tables
 from sync.store.database import Session
@@ -66,6 +67,8 @@ def faults(settings: Settings) -> list[str]:
     found = []
     for name, object in settings.objects.items():
         known = known_parts(OBJECTS[name])
+        if object.score is not None and name not in BLOCKS:
+            found.append(f"objects.{name}.score: scores are made for {' and '.join(BLOCKS)} only")
         for rule in object.match or ():
             for part in rule.keys:
                 if part not in known:

@@ -24,11 +24,12 @@ from typer.models import ArgumentInfo
 from connectors.budget import USUAL
 from connectors.reference import capabilities_page
 from mapping.schema import OBJECTS, Policy
-from sync import settings
+from sync import match_rules, settings
 from sync.cli import app
 from sync.commands.exits import MEANING
 from sync.engine.keys import known_parts
-from sync.settings import DEFAULT_MATCH, SYNCED
+from sync.match_rules import DEFAULT_MATCH
+from sync.settings import SYNCED
 
 #: The source tree.
 ROOT = Path(__file__).resolve().parent.parent
@@ -53,6 +54,7 @@ SECTIONS: tuple[tuple[str, type[BaseModel], str], ...] = (
         "less than a tenth of it is left, first loads and full reads leave that to reads of "
         "changes.",
     ),
+    ("matching", match_rules.Matching, "What is one value where records are matched."),
     (
         "objects.OBJECT",
         settings.ObjectSettings,
@@ -60,15 +62,23 @@ SECTIONS: tuple[tuple[str, type[BaseModel], str], ...] = (
     ),
     (
         "objects.OBJECT.match",
-        settings.RuleSettings,
+        match_rules.RuleSettings,
         "A list of rules, strongest first. A rule may be written as a word, `email`, or as words "
         "joined by `+`, `name+country`, where it has nothing but keys.",
     ),
     (
         "objects.OBJECT.match.near",
-        settings.Near,
+        match_rules.Near,
         "A list of bounds. A rule holds only if all of them do; a value that is missing on one "
-        "side never objects.",
+        "side does not object unless it is `needed`.",
+    ),
+    (
+        "objects.OBJECT.score",
+        match_rules.Score,
+        "For `company` and `contact`, with the extra `match` (`pip install 'concord-crm[match]'`). "
+        "Records that no rule linked are compared with others of similar names, addresses, phones "
+        "or birth dates, and each pair gets a probability. It is about that pair only: pairs in a "
+        "chain make wrong links fast, so what is below 0.9999 is for people to decide.",
     ),
     (
         "objects.OBJECT.fields.FIELD",
@@ -111,9 +121,13 @@ _POLICIES: Mapping[Policy, str] = {
 _DERIVED: Mapping[str, str] = {
     "email": "the address, unless it is a shared mailbox (info@ …) or made up",
     "role_email": "the address, only if it is a shared mailbox",
+    "email_name": "what stands before the address's @, if that is at least six letters",
     "email_domain": "the address's registrable domain, unless it is a free-mail provider's",
     "any_phone": "the phone or the mobile number, as +66812345678",
     "full_name": "all parts of the name in any order, if there are at least two",
+    "first_initial": "the first letter of the first name",
+    "last_initial": "the first letter of the last name",
+    "name_start": "the first five letters of a company's name",
 }
 
 _TELLING: Mapping[str, str] = {
@@ -267,7 +281,7 @@ def _keys() -> str:
     lines = [
         "### Keys\n",
         "A key is a field, compared in its normal form (phone numbers as +66812345678, names "
-        "without case, accents and legal forms), or one of these. Values that stand for nothing "
+        "without case and legal forms), or one of these. Values that stand for nothing "
         "(n/a, 0000) are no keys.\n",
         "| key | what must agree |",
         "| --- | --- |",
@@ -284,12 +298,13 @@ def _keys() -> str:
     return "\n".join(lines)
 
 
-def _bound(near: settings.Near) -> str:
+def _bound(near: match_rules.Near) -> str:
     if near.days is not None:
         return f"{near.days:g} days"
     if near.share is not None:
         return f"{near.share * 100:g} %"
-    return f"a likeness of {near.similar:g}"
+    missing = ", known on both sides" if near.needed else ""
+    return ("equality" if near.similar == 1 else f"a likeness of {near.similar:g}") + missing
 
 
 # -- commands

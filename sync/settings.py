@@ -24,6 +24,7 @@ from connectors.budget import USUAL, Budget, Terms
 from connectors.tokens import TokenKeeper
 from connectors.transport import is_loopback
 from mapping.schema import OBJECTS, ObjectSchema, Policy
+from sync.match_rules import DEFAULT_MATCH, Matching, RuleSettings, Score
 
 #: Objects that are synchronised both ways, in run order.
 SYNCED: tuple[str, ...] = tuple(name for name in OBJECTS if name != "user")
@@ -162,70 +163,6 @@ class ConnectionSettings(_Model):
         return self
 
 
-class Near(_Model):
-    """How far apart two values may be for a rule to hold; a missing value never objects."""
-
-    field: str = Field(description="The field compared.")
-    days: float | None = Field(None, ge=0, description="Most days between two dates or instants.")
-    share: float | None = Field(None, ge=0, description="Largest relative difference of numbers.")
-    similar: float | None = Field(
-        None, ge=0, le=1, description="Least likeness of two spellings, 1 being equal."
-    )
-
-
-class RuleSettings(_Model):
-    """One matching rule: records with the same value for all of `keys` are one entity."""
-
-    keys: tuple[str, ...] = Field(
-        min_length=1, description="Fields or derived keys that must agree."
-    )
-    near: tuple[Near, ...] = Field((), description="Further fields that must be close.")
-    asks: bool = Field(
-        False, description="Ask a person (`concord review`) instead of linking by itself."
-    )
-
-    @property
-    def name(self) -> str:
-        """How links and reports call the rule."""
-        return "+".join(self.keys)
-
-
-def _rule(keys: str, *near: Near) -> RuleSettings:
-    return RuleSettings(keys=tuple(keys.split("+")), near=near)
-
-
-#: Guarded exact rules on normalised keys, strongest first. Measured on the demo data: no
-#: false link at 1,200 contacts (`concord demo --json` prints precision and recall).
-DEFAULT_MATCH: Mapping[str, tuple[RuleSettings, ...]] = {
-    "user": (_rule("email"),),
-    "company": (
-        _rule("domain"),
-        _rule("name+country"),
-        _rule("name+city"),
-        _rule("name+phone"),
-    ),
-    "contact": (
-        _rule("email"),
-        _rule("any_phone+last_name"),
-        _rule("full_name+company"),
-        _rule("full_name+email_domain"),
-        _rule("any_phone+full_name"),
-        _rule("any_phone+first_name", Near(field="last_name", similar=0.65)),
-        _rule("email_domain+last_name", Near(field="first_name", similar=0.8)),
-        _rule("role_email+last_name"),
-        _rule("full_name+birth_date"),
-    ),
-    "deal": (
-        _rule("name+company", Near(field="close_date", days=45), Near(field="amount", share=0.2)),
-        _rule("name+amount"),
-    ),
-    "ticket": (
-        _rule("subject+contacts", Near(field="created_at", days=3)),
-        _rule("subject+company", Near(field="created_at", days=3)),
-    ),
-}
-
-
 class FieldSettings(_Model):
     """Who decides about one field."""
 
@@ -278,6 +215,9 @@ class ObjectSettings(_Model):
 
     match: tuple[RuleSettings, ...] | None = Field(
         None, description="Matching rules, strongest first; the shipped ones if left out."
+    )
+    score: Score | None = Field(
+        None, description="Scores for what no rule linked; none are made if left out."
     )
     priority: tuple[str, ...] = Field((), description="Connections, most trusted first.")
     policy: Policy | None = Field(None, description="Policy for fields without their own.")
@@ -353,6 +293,7 @@ class Settings(_Model):
 
     hub: Hub = Field(default_factory=Hub)
     connections: dict[str, ConnectionSettings] = Field(min_length=1)
+    matching: Matching = Field(default_factory=Matching)
     objects: dict[str, ObjectSettings] = Field(default_factory=dict)
     schedule: ScheduleSettings = Field(default_factory=ScheduleSettings)
     kpis: KpiSettings = Field(default_factory=KpiSettings)
@@ -414,6 +355,10 @@ class Settings(_Model):
         """The matching rules of one object, users included."""
         chosen = self.object(name).match
         return DEFAULT_MATCH[name] if chosen is None else chosen
+
+    def score(self, name: str) -> Score | None:
+        """How pairs of one object are scored; None if they are not."""
+        return self.object(name).score
 
     def region_of(self, connection: str) -> str:
         """Default phone region of a connection."""

@@ -18,7 +18,7 @@ from mapping.schema import FieldValue, Kind
 from mapping.values.base import Context, Untranslatable
 from mapping.values.names import company_key, person_key
 from mapping.values.numbers import parse_boolean, parse_decimal, parse_integer
-from mapping.values.phones import comparable_phone, phone_key
+from mapping.values.phones import comparable_phone, is_mobile, phone_key
 from mapping.values.places import country_name, parse_country, parse_currency
 from mapping.values.shared import is_free_mail, is_placeholder, is_role_mailbox, is_shared_domain
 from mapping.values.text import clean, fold, parse_text, spell, whole, without_accents
@@ -41,7 +41,7 @@ from mapping.values.web import (
 
 __all__ = [
     "Context", "Untranslatable", "company_key", "date_of_instant", "domain_key", "email_key",
-    "fold", "format", "formatter", "instant_of_date", "is_free_mail", "is_placeholder",
+    "fold", "format", "formatter", "instant_of_date", "is_free_mail", "is_mobile", "is_placeholder",
     "is_role_mailbox", "is_shared_domain", "normalise", "parse", "parser", "person_key",
     "phone_key", "same", "without_accents",
 ]  # fmt: skip

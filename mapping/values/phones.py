@@ -56,6 +56,18 @@ def phone_key(text: str, region: str) -> str | None:
     return numbers[0][0] if numbers else None
 
 
+@lru_cache(maxsize=65536)
+def is_mobile(key: str) -> bool | None:
+    """Whether a number in E.164 is one person's; None where its country's numbers do not tell."""
+    number = _one(key, "")
+    if number is None:
+        return None
+    kind = phonenumbers.number_type(number)
+    if kind in (phonenumbers.PhoneNumberType.MOBILE, phonenumbers.PhoneNumberType.PERSONAL_NUMBER):
+        return True
+    return None if kind == phonenumbers.PhoneNumberType.FIXED_LINE_OR_MOBILE else False
+
+
 def comparable_phone(text: str, region: str) -> tuple[object, ...]:
     """Equal for two spellings of one number (or list of numbers), extension included."""
     numbers = _numbers(text, region)

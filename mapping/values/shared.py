@@ -27,15 +27,20 @@ def _placeholder_texts() -> frozenset[str]:
     return frozenset(fold(word) for word in words("placeholders", "texts"))
 
 
-def is_role_mailbox(email: str) -> bool:
-    """Whether an address belongs to a function (``info@``, ``sales.bkk@``), not to a person."""
+def is_role_mailbox(email: str, extra: Collection[str] = ()) -> bool:
+    """Whether an address belongs to a function (``info@``, ``sales.bkk@``), not to a person.
+
+    Args:
+        email: an address.
+        extra: further names before the @ of the installation's own, in lower case.
+    """
     key = email_key(email)
     if key is None:
         return False
     local = key.rpartition("@")[0].partition("+")[0]
     roles = _set("mailboxes", "roles")
     bare = _SEPARATORS.sub("", local)
-    if local in roles or bare in roles:
+    if local in roles or bare in roles or local in extra:
         return True
     first = _SEPARATORS.split(local)[0]
     return len(first) > 3 and first in roles  # two letters may be somebody's initials

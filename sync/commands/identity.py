@@ -75,14 +75,15 @@ def review(context: typer.Context, as_json: AsJson = False) -> None:
         hub.show("No pairs to review.")
         return
     table = Table()
-    for name in ("id", "object", "rule", "alike", "field", "the one", "the other"):
+    for name in ("id", "object", "rule", "alike", "field", "the one", "the other", "bits"):
         table.add_column(name, overflow="fold")
     for body, evidence in listed:
         head = [str(body["id"]), body["object"], body["rule"], f"{body['score']:.0%}"]
         table.add_row(*head, "record", text(body["one"]), text(body["two"]), style="bold")
-        for name, (one, two) in evidence.items():
+        for name, (one, two, *bits) in evidence.items():
             differs = "" if one == two else "yellow"
-            table.add_row("", "", "", "", name, text(one), text(two), style=differs)
+            bit = f"{bits[0]:+.1f}" if bits else ""
+            table.add_row("", "", "", "", name, text(one), text(two), bit, style=differs)
         table.add_section()
     hub.show(table)
 
@@ -123,8 +124,8 @@ def _row(session: Session, pair: Review) -> tuple[dict[str, Any], dict[str, list
     }
     evidence = {}
     for name, values in pair.evidence.items():
-        names = names_of(session, OBJECTS[pair.object].fields[name], values)
-        evidence[name] = [shown(value, names) for value in values]
+        names = names_of(session, OBJECTS[pair.object].fields[name], values[:2])
+        evidence[name] = [*(shown(value, names) for value in values[:2]), *values[2:]]
     return body, evidence
 
 

@@ -14,7 +14,7 @@ import sqlalchemy as sa
 
 from mapping.schema import OBJECTS
 from sync.engine import references, referrers
-from sync.engine.match import Asked, Candidate
+from sync.engine.candidates import Asked, Candidate
 from sync.model import Place, Replica, entity_id
 from sync.store import books, decisions, entities, problems, queues, replicas, tables
 from sync.store.database import Session
@@ -165,9 +165,10 @@ def ask(
     for pair in asked:
         one, two = known[pair.one].fields, known[pair.two].fields
         evidence = {
-            field.name: [one.get(field.name), two.get(field.name)]
-            for field in OBJECTS[object].fields.values()
-            if one.get(field.name) is not None or two.get(field.name) is not None
+            name: [one.get(name), two.get(name), *([weight] if weight is not None else [])]
+            for name in OBJECTS[object].fields
+            if one.get(name) is not None or two.get(name) is not None
+            for weight in (pair.weights.get(name),)
         }
         found.append(Review(object, pair.one, pair.two, pair.rule, pair.score, evidence))
     return decisions.ask(session, found, run, now)

@@ -7,13 +7,18 @@ records that share them, what people said) and its outcome is stored.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from functools import partial
 
-from mapping.schema import OBJECTS
+from mapping.schema import OBJECTS, ObjectSchema
 from sync.engine import identity, references, release
+from sync.engine.candidates import EXTERNAL, Candidate, Near, Outcome, Placed, Rule, Scores
 from sync.engine.keys import keys_of, surname_of
-from sync.engine.match import EXTERNAL, Candidate, Near, Placed, Rule, match
+from sync.engine.match import match
+from sync.engine.scored import to_score
 from sync.engine.wiring import Wiring
+from sync.match_rules import RuleSettings
 from sync.model import Place, Replica, entity_id
+from sync.scores.features import features_of
 from sync.store import books, entities, queues, replicas
 from sync.store.database import Session
 
@@ -23,21 +28,9 @@ RESTORED = "restored"
 
 def place(wiring: Wiring, object: str, live: Sequence[Replica]) -> set[str]:
     """Link unlinked records; the entities that these replicas belong to."""
-    session, schema = wiring.session, OBJECTS[object]
-    chosen = wiring.settings.rules(object)
+    session = wiring.session
     limit = wiring.settings.object(object).key_limit
-    rules = [
-        Rule(
-            rule.name,
-            tuple(Near(near.field, near.days, near.share, near.similar) for near in rule.near),
-            names_people=not {"last_name", "first_name"} <= schema.fields.keys()
-            or bool({"last_name", "full_name", "first_name"} & set(rule.keys)),
-            asks=rule.asks,
-        )
-        for rule in chosen
-    ]
-    parts = {rule.name: rule.keys for rule in chosen}
-    fresh = _candidates(wiring, object, live, parts)
+    fresh = _candidates(wiring, object, live)
     replicas.save_keys(session, object, {c.place: c.keys for c in fresh})
     unlinked = [c for c in fresh if c.entity is None]
     found = {c.entity for c in fresh if c.entity is not None}
@@ -52,7 +45,7 @@ def place(wiring: Wiring, object: str, live: Sequence[Replica]) -> set[str]:
     )
     missing = {place for _, _, place in shared if place not in candidates}
     known = replicas.load(session, object, missing).values()
-    for candidate in _candidates(wiring, object, list(known), parts):
+    for candidate in _candidates(wiring, object, list(known)):
         candidates[candidate.place] = candidate
     more, apart, same = identity.said_about(
         session, object, [c.place for c in unlinked], candidates
@@ -61,11 +54,11 @@ def place(wiring: Wiring, object: str, live: Sequence[Replica]) -> set[str]:
     homes = _homes(session, object, live, {c.place for c in unlinked})
     linked = {c.entity for c in candidates.values() if c.entity is not None}
     linked |= {home.entity for home in homes.values()}
-    occupied = replicas.links_of_entities(session, object, linked)
-    outcome = match(
+    decided = partial(
+        match,
         candidates.values(),
-        occupied,
-        rules,
+        replicas.links_of_entities(session, object, linked),
+        rules_of(wiring.settings.rules(object), OBJECTS[object]),
         object=object,
         key_limit=limit,
         taken=entities.existing(session, object, _possible_ids(object, unlinked)),
@@ -73,6 +66,10 @@ def place(wiring: Wiring, object: str, live: Sequence[Replica]) -> set[str]:
         apart=apart,
         same=same,
     )
+    outcome = decided()
+    scores = _scores(wiring, object, candidates, outcome)
+    if scores is not None:
+        outcome = decided(scores=scores)
     links = [replicas.Link(link.place, link.entity, link.rule) for link in outcome.links]
     replicas.save_links(session, object, links, wiring.run)
     _forget_agreed(session, object, live, links, homes)
@@ -85,6 +82,42 @@ def place(wiring: Wiring, object: str, live: Sequence[Replica]) -> set[str]:
     now = wiring.clock()
     tally.asked += identity.ask(session, object, outcome.asked, candidates, wiring.run, now)
     return found | {link.entity for link in links}
+
+
+def rules_of(chosen: Sequence[RuleSettings], schema: ObjectSchema) -> list[Rule]:
+    """Rules as `match` takes them."""
+    people = {"last_name", "first_name"} <= schema.fields.keys()
+    return [
+        Rule(
+            rule.name,
+            tuple(Near(n.field, n.days, n.share, n.similar, n.needed) for n in rule.near),
+            names_people=not people
+            or bool({"last_name", "full_name", "first_name"} & set(rule.keys)),
+            asks=rule.asks,
+        )
+        for rule in chosen
+    ]
+
+
+def _scores(
+    wiring: Wiring, object: str, candidates: Mapping[Place, Candidate], outcome: Outcome
+) -> Scores | None:
+    """Scores for what the rules leave open; None where none are wanted or nothing is open."""
+    chosen = wiring.settings.score(object)
+    if chosen is None:
+        return None
+    limit = wiring.settings.object(object).key_limit
+    pairs, shared = to_score(candidates.values(), outcome, limit)
+    if not pairs:
+        return None
+    features = {
+        place: features_of(
+            object, candidates[place].fields, wiring.reading(place.connection), shared
+        )
+        for pair in pairs
+        for place in pair
+    }
+    return Scores(wiring.scorers[object].score(features, pairs), chosen.review, chosen.link)
 
 
 def _homes(
@@ -126,10 +159,9 @@ def _possible_ids(object: str, unlinked: Iterable[Candidate]) -> set[str]:
     return {entity_id(object, c.place, attempt) for c in unlinked for attempt in range(8)}
 
 
-def _candidates(
-    wiring: Wiring, object: str, found: Sequence[Replica], parts: dict[str, tuple[str, ...]]
-) -> list[Candidate]:
+def _candidates(wiring: Wiring, object: str, found: Sequence[Replica]) -> list[Candidate]:
     schema, session = OBJECTS[object], wiring.session
+    parts = wiring.key_parts(object)
     places = [replica.place for replica in found]
     linked = replicas.links_of_records(session, object, places)
     links = references.load_links(session, schema, found)
@@ -138,12 +170,12 @@ def _candidates(
         if replica.deleted:
             continue
         fields = references.resolve(schema, replica, links).member.seen
-        region = wiring.settings.region_of(replica.place.connection)
+        reading = wiring.reading(replica.place.connection)
         made.append(
             Candidate(
                 place=replica.place,
                 entity=linked.get(replica.place),
-                keys=keys_of(schema, fields, parts, region, replica.external),
+                keys=keys_of(schema, fields, parts, reading, replica.external),
                 fields=fields,
                 surname=surname_of(fields),
             )

@@ -20,7 +20,8 @@ from sync.engine.guard import over_limits
 from sync.engine.pull import pull
 from sync.engine.push import push
 from sync.engine.report import Progress, Report, Silent
-from sync.engine.wiring import Connected, Wiring, open_connections
+from sync.engine.wiring import Connected, Wiring, open_connections, open_scorers
+from sync.scores.scorer import Scorer
 from sync.settings import SYNCED, Settings
 from sync.store import books, queues, spend
 from sync.store.database import Session
@@ -60,7 +61,7 @@ def run(engine: Engine, settings: Settings, base: Path, options: Options | None 
 
     Raises:
         books.LeaseHeld: another run is at work.
-        sync.settings.SettingsError: a secret or a mapping is missing.
+        sync.settings.SettingsError: a secret, a mapping or what scores need is missing.
     """
     options = options or Options()
     kind = "dry run" if options.dry else "apply" if options.only is not None else "reconcile"
@@ -82,6 +83,7 @@ def carry_out(
     Raises: as `run`.
     """
     started = time.monotonic()
+    scorers = open_scorers(settings, base)
     with store_session(engine) as books_only:
         seconds = 3600.0 if options.dry else 300.0
         books.take_lease(books_only, LEASE, options.clock(), seconds)
@@ -93,7 +95,7 @@ def carry_out(
             connections, failed = open_connections(
                 settings, base, books_only, options.clock, options.connections
             )
-        return _run(session, settings, connections, failed, options, started, kind, stages)
+        return _run(session, settings, connections, failed, scorers, options, started, kind, stages)
     finally:
         session.close()
         for connected in connections.values():
@@ -111,6 +113,7 @@ def _run(
     settings: Settings,
     connections: dict[str, Connected],
     failed: dict[str, ConnectorError],
+    scorers: dict[str, Scorer],
     options: Options,
     started: float,
     kind: str,
@@ -125,6 +128,7 @@ def _run(
         connections=connections,
         report=report,
         run=number,
+        scorers=scorers,
         clock=options.clock,
         progress=options.progress,
         stop=options.stop,

@@ -20,13 +20,16 @@ from mapping import values
 from mapping.document import catalog
 from mapping.schema import OBJECTS, Fields, FieldValue, Kind, Policy
 from mapping.translate import Translator, compile
-from sync.engine.keys import keys_of
+from sync.engine.keys import Reading, keys_of
 from sync.engine.merge import Rules
 from sync.engine.plan import Target
 from sync.engine.report import Progress, Report, Silent
 from sync.engine.voices import Same
 from sync.model import Place
-from sync.settings import EVERYBODY, Settings, access, budget
+from sync.scores.features import BLOCKS
+from sync.scores.numbers import NumbersError, read
+from sync.scores.scorer import Scorer, Unavailable
+from sync.settings import EVERYBODY, SYNCED, Settings, SettingsError, access, budget
 from sync.store import books, spend
 from sync.store.database import Session
 from sync.store.descriptions import StoreShelf
@@ -64,6 +67,8 @@ class Wiring:
     connections: dict[str, Connected]
     report: Report
     run: int
+    scorers: Mapping[str, Scorer] = field(default_factory=dict)
+    """object -> what scores its pairs, where settings ask for scores."""
     clock: Callable[[], datetime] = field(default=lambda: datetime.now(UTC))
     progress: Progress = field(default_factory=Silent)
     stop: threading.Event = field(default_factory=threading.Event)
@@ -168,9 +173,25 @@ class Wiring:
         self, object: str, place: Place, fields: Fields, external: str
     ) -> dict[str, list[str]]:
         """Match keys of a record: rule name -> keys. References are entity ids."""
-        parts = {rule.name: rule.keys for rule in self.settings.rules(object)}
-        region = self.settings.region_of(place.connection)
-        return keys_of(OBJECTS[object], fields, parts, region, external)
+        reading = self.reading(place.connection)
+        return keys_of(OBJECTS[object], fields, self.key_parts(object), reading, external)
+
+    def key_parts(self, object: str) -> dict[str, tuple[str, ...]]:
+        """rule name -> what its keys consist of; the keys that pairs to score share as well."""
+        found = {rule.name: rule.keys for rule in self.settings.rules(object)}
+        if self.settings.score(object) is not None:
+            found |= dict(BLOCKS[object])
+        return found
+
+    def reading(self, connection: str) -> Reading:
+        """How values of a connection become keys."""
+        chosen = self.settings.matching
+        return Reading(
+            region=self.settings.region_of(connection),
+            aliases=chosen.email_aliases,
+            free_mail=frozenset(values.domain_key(name) or name for name in chosen.free_mail),
+            mailboxes=frozenset(name.lower() for name in chosen.shared_mailboxes),
+        )
 
     def targets(self, object: str) -> list[Target]:
         """The connections that an object's plan writes to."""
@@ -251,6 +272,25 @@ def open_connections(
             verifies=chosen.verify and not connector.capabilities.checks_version,
         )
     return opened, failed
+
+
+def open_scorers(settings: Settings, base: Path) -> dict[str, Scorer]:
+    """What scores the pairs of each object that is to be scored.
+
+    Raises:
+        SettingsError: Splink is not installed, or a file of trained numbers cannot be used.
+    """
+    found = {}
+    for object in SYNCED:
+        chosen = settings.score(object)
+        if chosen is None:
+            continue
+        try:
+            numbers = read(base / chosen.model, object) if chosen.model else None
+            found[object] = Scorer(object, numbers)
+        except (NumbersError, Unavailable) as error:
+            raise SettingsError([f"objects.{object}.score: {error}"]) from error
+    return found
 
 
 def account_from(body: Mapping[str, Any]) -> Account:

@@ -100,7 +100,8 @@ def remove(session: Session, object: str, verdicts: Iterable[Verdict]) -> None:
 class Review:
     """A pair that a rule asks about.
 
-    `evidence`: field -> [value of the one, value of the other]. `status`: ``waiting``,
+    `evidence`: field -> [value of the one, value of the other], and where the pair was scored
+    the bits by which the field makes it likelier or less likely. `status`: ``waiting``,
     ``same`` or ``apart`` as a person decided, ``settled`` when it answered itself.
     """
 

@@ -9,9 +9,9 @@ import argparse
 from collections.abc import Sequence
 from types import ModuleType
 
-from tests.bench import calls, translate
+from tests.bench import calls, quality, translate
 
-PARTS: dict[str, ModuleType] = {"calls": calls, "translate": translate}
+PARTS: dict[str, ModuleType] = {"calls": calls, "quality": quality, "translate": translate}
 
 
 def main(words: Sequence[str] | None = None) -> None:

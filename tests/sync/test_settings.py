@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from sync.settings import DEFAULT_MATCH, SettingsError, access, load, parse, resolve
+from sync.match_rules import DEFAULT_MATCH
+from sync.settings import SettingsError, access, load, parse, resolve
 
 GOOD = """\
 connections:

@@ -13,8 +13,8 @@ from connectors.memory import Quirks
 from sync.engine import identity
 from sync.engine.identity import Refused
 from sync.explain import explain
+from sync.match_rules import RuleSettings
 from sync.model import Place
-from sync.settings import RuleSettings
 from sync.store import books, decisions, tables
 from sync.store.database import Session, session
 from sync.store.decisions import Verdict

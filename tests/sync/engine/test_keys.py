@@ -7,14 +7,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mapping.schema import OBJECTS, Fields
-from sync.engine.keys import keys_of, known_parts, surname_of
-from sync.engine.match import EXTERNAL
-from sync.settings import DEFAULT_MATCH
+from sync.engine.candidates import EXTERNAL
+from sync.engine.keys import Reading, keys_of, known_parts, surname_of
+from sync.match_rules import DEFAULT_MATCH
 from tests.sync.engine.people import CONTACT
 
 
 def key(name: str, fields: Fields, region: str = "TH", object: str = "contact") -> list[str]:
-    found = keys_of(OBJECTS[object], fields, {"rule": name.split("+")}, region)
+    found = keys_of(OBJECTS[object], fields, {"rule": name.split("+")}, Reading(region))
     return found.get("rule", [])
 
 
@@ -79,7 +79,7 @@ def test_parts_do_not_run_into_each_other() -> None:
 
 
 def test_the_external_id_is_a_key() -> None:
-    assert keys_of(CONTACT, {}, {}, "", "con_1") == {EXTERNAL: ["con_1"]}
+    assert keys_of(CONTACT, {}, {}, Reading(), "con_1") == {EXTERNAL: ["con_1"]}
 
 
 @pytest.mark.parametrize("object", list(DEFAULT_MATCH))
@@ -100,6 +100,6 @@ TEXT = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0")
 )  # fmt: skip
 def test_no_text_breaks_it(fields: Fields) -> None:
     parts = {name: (name,) for name in known_parts(CONTACT)}
-    found = keys_of(CONTACT, fields, parts, "TH")
+    found = keys_of(CONTACT, fields, parts, Reading("TH"))
     assert all(key for keys in found.values() for key in keys)
     assert isinstance(surname_of(fields), str)

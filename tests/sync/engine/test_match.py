@@ -9,7 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mapping.schema import Fields
-from sync.engine.match import EXTERNAL, Candidate, Near, Outcome, Placed, Rule, match
+from sync.engine.candidates import EXTERNAL, Candidate, Near, Outcome, Placed, Rule
+from sync.engine.match import match
 from sync.model import Place, entity_id
 
 RULES = [Rule("email", names_people=True), Rule("phone"), Rule("name", names_people=True)]
