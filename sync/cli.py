@@ -19,6 +19,7 @@ from sync.commands import (
     reports,
     runs,
     servers,
+    training,
     undo,
 )
 from sync.commands.exits import MEANING, advise
@@ -107,6 +108,7 @@ for group in (
     reports,
     mappings,
     servers,
+    training,
 ):
     group.register(app)
 

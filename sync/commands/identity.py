@@ -38,7 +38,17 @@ Record = Annotated[
         metavar="CONNECTION:RECORD", help="A record by its connection and its id there."
     ),
 ]
-ReviewId = Annotated[int, typer.Argument(metavar="ID", help="The pair's number.")]
+ReviewIds = Annotated[
+    list[int] | None, typer.Argument(metavar="[ID]...", help="The pairs' numbers.")
+]
+AtLeast = Annotated[
+    float | None,
+    typer.Option("--alike", metavar="SHARE", help="All pairs at least this much alike, 0 to 1."),
+]
+AtMost = Annotated[
+    float | None,
+    typer.Option("--alike", metavar="SHARE", help="All pairs at most this much alike, 0 to 1."),
+]
 Why = Annotated[str, typer.Option("--why", metavar="TEXT", help="A note for the journal.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object.")]
 
@@ -59,8 +69,10 @@ def register(app: typer.Typer) -> None:
 def review(context: typer.Context, as_json: AsJson = False) -> None:
     """List pairs of records that may be the same, most alike first.
 
-    They come from matching rules with `asks: true`. Until a person decides they are not
-    linked, and no record is created for either of them.
+    They come from matching rules with `asks: true` and from scores. Until a person decides they
+    are not linked, and no record is created for either of them. Where a pair was scored, `bits`
+    tells how much each field speaks for the two being the same, or against it: one bit makes it
+    twice as likely, ten a thousand times.
     """
     if context.invoked_subcommand is not None:
         return
@@ -89,25 +101,53 @@ def review(context: typer.Context, as_json: AsJson = False) -> None:
 
 
 @review_group.command("same")
-def review_same(context: typer.Context, id: ReviewId, why: Why = "") -> None:
+def review_same(
+    context: typer.Context, ids: ReviewIds = None, alike: AtLeast = None, why: Why = ""
+) -> None:
     """Say that the two records of a pair are the same; the next run merges their values."""
-    pair = _pair(of(context), id)
-    _say(of(context), pair.object, "same", pair.one, pair.two, why)
+    _answer(of(context), "same", _chosen(of(context), ids, alike, None), why)
 
 
 @review_group.command("apart")
-def review_apart(context: typer.Context, id: ReviewId, why: Why = "") -> None:
+def review_apart(
+    context: typer.Context, ids: ReviewIds = None, alike: AtMost = None, why: Why = ""
+) -> None:
     """Keep the two records of a pair apart, for ever."""
-    pair = _pair(of(context), id)
-    _say(of(context), pair.object, "apart", pair.one, pair.two, why)
+    _answer(of(context), "apart", _chosen(of(context), ids, None, alike), why)
 
 
-def _pair(hub: Hub, id: int) -> Review:
-    with hub.session() as session:
-        found = [pair for pair in decisions.reviews(session) if pair.id == id]
-    if not found:
-        raise no_such("pair to review", id, "`concord review` lists them")
-    return found[0]
+def _chosen(
+    hub: Hub, ids: list[int] | None, least: float | None, most: float | None
+) -> list[Review]:
+    """The pairs that a command names, by number or by how alike they are."""
+    if not ids and least is None and most is None:
+        raise SettingsError(
+            ["name the pairs by their numbers, or all of them by how alike they are"]
+        )
+    with hub.looking() as session:
+        waiting = {pair.id: pair for pair in decisions.reviews(session)}
+    for id in ids or ():
+        if id not in waiting:
+            raise no_such("pair to review", id, "`concord review` lists them")
+    return [
+        pair
+        for pair in waiting.values()
+        if pair.id in (ids or ())
+        or (least is not None and pair.score >= least)
+        or (most is not None and pair.score <= most)
+    ]
+
+
+def _answer(hub: Hub, verdict: Literal["same", "apart"], pairs: list[Review], why: str) -> None:
+    """Decide about pairs one by one; one that cannot be decided does not keep the others."""
+    refused = []
+    for pair in pairs:
+        try:
+            _say(hub, pair.object, verdict, pair.one, pair.two, why)
+        except SettingsError as error:
+            refused += [f"pair {pair.id}: {problem}" for problem in error.problems]
+    if refused:
+        raise SettingsError(refused)
 
 
 def _row(session: Session, pair: Review) -> tuple[dict[str, Any], dict[str, list[Any]]]:

@@ -22,6 +22,7 @@ import hashlib
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import product
+from typing import Any
 
 from mapping import values
 from mapping.schema import Fields, Kind, ObjectSchema
@@ -48,6 +49,15 @@ class Reading:
     aliases: bool = True
     free_mail: Collection[str] = ()
     mailboxes: Collection[str] = ()
+
+    def as_json(self) -> dict[str, Any]:
+        """Equal for readings that make the same keys."""
+        return {
+            "region": self.region,
+            "aliases": self.aliases,
+            "free_mail": sorted(self.free_mail),
+            "mailboxes": sorted(self.mailboxes),
+        }
 
     def of(self, fields: Fields) -> _Read:
         """For one record, whose country comes before the region."""

@@ -17,10 +17,10 @@ from sync.engine.match import match
 from sync.engine.scored import to_score
 from sync.engine.wiring import Wiring
 from sync.match_rules import RuleSettings
-from sync.model import Place, Replica, entity_id
+from sync.model import Place, Replica, entity_id, fingerprint
 from sync.scores.features import features_of
 from sync.store import books, entities, queues, replicas
-from sync.store.database import Session
+from sync.store.database import Session, chunks
 
 #: Rule of the link of a record that was deleted and came back.
 RESTORED = "restored"
@@ -36,6 +36,7 @@ def place(wiring: Wiring, object: str, live: Sequence[Replica]) -> set[str]:
     found = {c.entity for c in fresh if c.entity is not None}
     if not unlinked:
         return found
+    _make_keys_again(wiring, object, {c.place for c in fresh})
     candidates = {c.place: c for c in fresh}
     shared = replicas.sharing(
         session,
@@ -82,6 +83,22 @@ def place(wiring: Wiring, object: str, live: Sequence[Replica]) -> set[str]:
     now = wiring.clock()
     tally.asked += identity.ask(session, object, outcome.asked, candidates, wiring.run, now)
     return found | {link.entity for link in links}
+
+
+def _make_keys_again(wiring: Wiring, object: str, made: set[Place]) -> None:
+    """Where the rules have changed, the keys of all records but those `made` just now: a new
+    record must meet what was there before the change."""
+    session = wiring.session
+    readings = {name: wiring.reading(name) for name in wiring.settings.connections}
+    digest = fingerprint([wiring.key_parts(object), {n: r.as_json() for n, r in readings.items()}])
+    if replicas.keys_made_by(session, object) == digest:
+        return
+    others = [place for place in replicas.live_places(session, object) if place not in made]
+    for batch in chunks(others):
+        found = replicas.load(session, object, batch).values()
+        keys = {c.place: c.keys for c in _candidates(wiring, object, list(found))}
+        replicas.save_keys(session, object, keys)
+    replicas.note_keys_made(session, object, digest)
 
 
 def rules_of(chosen: Sequence[RuleSettings], schema: ObjectSchema) -> list[Rule]:

@@ -185,13 +185,7 @@ class Wiring:
 
     def reading(self, connection: str) -> Reading:
         """How values of a connection become keys."""
-        chosen = self.settings.matching
-        return Reading(
-            region=self.settings.region_of(connection),
-            aliases=chosen.email_aliases,
-            free_mail=frozenset(values.domain_key(name) or name for name in chosen.free_mail),
-            mailboxes=frozenset(name.lower() for name in chosen.shared_mailboxes),
-        )
+        return reading_of(self.settings, connection)
 
     def targets(self, object: str) -> list[Target]:
         """The connections that an object's plan writes to."""
@@ -272,6 +266,17 @@ def open_connections(
             verifies=chosen.verify and not connector.capabilities.checks_version,
         )
     return opened, failed
+
+
+def reading_of(settings: Settings, connection: str) -> Reading:
+    """How values of a connection become keys."""
+    chosen = settings.matching
+    return Reading(
+        region=settings.region_of(connection),
+        aliases=chosen.email_aliases,
+        free_mail=frozenset(values.domain_key(name) or name for name in chosen.free_mail),
+        mailboxes=frozenset(name.lower() for name in chosen.shared_mailboxes),
+    )
 
 
 def open_scorers(settings: Settings, base: Path) -> dict[str, Scorer]:

@@ -223,6 +223,25 @@ def save_keys(
     )
 
 
+def keys_made_by(session: Session, object: str) -> str:
+    """The digest of the rules by which the keys of an object's records were made, '' if none
+    were."""
+    query = sa.select(tables.made.c.digest).where(tables.made.c.name == f"keys {object}")
+    found = session.rows(query)
+    return str(found[0][0]) if found else ""
+
+
+def note_keys_made(session: Session, object: str, digest: str) -> None:
+    """Remember by which rules all keys of an object are made from now on."""
+    session.upsert(tables.made, [{"name": f"keys {object}", "digest": digest}])
+
+
+def live_places(session: Session, object: str) -> list[Place]:
+    """All records of an object that are not deleted, in order."""
+    query = sa.select(_R.connection, _R.record).where(_R.object == object, _R.deleted.is_(False))
+    return [Place(*row) for row in session.rows(query.order_by(_R.connection, _R.record))]
+
+
 def sharing(
     session: Session, object: str, keys: Iterable[tuple[str, str]], cap: int
 ) -> list[tuple[str, str, Place]]:

@@ -26,7 +26,7 @@ def create_views(connection: Connection) -> None:
         schema = OBJECTS[name]
         connection.execute(sa.text(f"DROP VIEW IF EXISTS {schema.plural}"))
         connection.execute(sa.text(view_sql(schema, connection.dialect.name)))
-    connection.execute(sa.delete(tables.made))
+    connection.execute(sa.delete(tables.made).where(tables.made.c.name == "views"))
     connection.execute(
         sa.insert(tables.made).values(name="views", digest=_digest(connection.dialect.name))
     )

@@ -78,6 +78,49 @@ def test_parts_do_not_run_into_each_other() -> None:
     )
 
 
+@pytest.mark.parametrize(
+    ("name", "fields"),
+    [
+        ("full_name", {"first_name": "Unknown", "last_name": "Unknown"}),
+        ("full_name", {"first_name": "Test", "last_name": "User"}),
+        ("full_name", {"first_name": "n/a", "last_name": "Lee"}),
+        ("first_initial", {"first_name": "-"}),
+        ("email_name", {"email": "ann@acme.example"}),
+        ("email_name", {"email": "marketing@acme.example"}),
+    ],
+)
+def test_what_tells_nobody_apart_has_no_key(name: str, fields: Fields) -> None:
+    assert key(name, fields) == []
+
+
+def test_one_mailbox_has_one_key_unless_settings_say_otherwise() -> None:
+    fields: Fields = {"email": "A.nn+crm@GoogleMail.com"}
+    parts = {"rule": ("email",)}
+    assert keys_of(CONTACT, fields, parts, Reading()) == {"rule": ["ann@gmail.com"]}
+    strict = Reading(aliases=False)
+    assert keys_of(CONTACT, fields, parts, strict) == {"rule": ["a.nn+crm@googlemail.com"]}
+
+
+def test_installations_know_more_free_mail_and_shared_mailboxes() -> None:
+    own = Reading(free_mail={"isp.example"}, mailboxes={"reception"})
+    parts = {"mail": ("email",), "role": ("role_email",), "domain": ("email_domain",)}
+    assert keys_of(CONTACT, {"email": "ann@mail.isp.example"}, parts, own).keys() == {"mail"}
+    assert keys_of(CONTACT, {"email": "ann@mail.isp.example"}, parts, Reading()).keys() == {
+        "mail", "domain",
+    }  # fmt: skip
+    fields: Fields = {"email": "Reception@acme.example"}
+    assert keys_of(CONTACT, fields, parts, own).keys() == {"role", "domain"}
+
+
+def test_parts_of_names_and_addresses() -> None:
+    fields: Fields = {"first_name": "Ann", "last_name": "น้ำใจ", "email": "ann.lee@gmail.com"}
+    assert key("first_initial", fields) == ["a"]
+    assert key("last_initial", fields) == ["น"]
+    assert key("email_name", fields) == ["annlee"]
+    assert key("name_start", {"name": "The Acme Co., Ltd."}, object="company") == ["theac"]
+    assert key("name_start", {"name": "AB"}, object="company") == []
+
+
 def test_the_external_id_is_a_key() -> None:
     assert keys_of(CONTACT, {}, {}, Reading(), "con_1") == {EXTERNAL: ["con_1"]}
 

@@ -167,6 +167,18 @@ class TestRules:
         assert not linked({"amount": "100"}, {"amount": "89"})
         assert linked({"amount": "0"}, {"amount": None})
 
+    def test_what_is_needed_must_be_known(self) -> None:
+        def linked(needed: bool, one: Fields, two: Fields) -> bool:
+            rules = [Rule("name", (Near("last_name", similar=0.8, needed=needed),))]
+            found = place(record("a", "1", name="n", fields=one),
+                          record("b", "2", name="n", fields=two), rules=rules)  # fmt: skip
+            return len(found.founded) == 1
+
+        assert linked(False, {"last_name": "Rock"}, {})
+        assert not linked(True, {"last_name": "Rock"}, {})
+        assert linked(True, {"last_name": "Rock"}, {"last_name": "ROCK"})
+        assert not linked(False, {"last_name": "Rock"}, {"last_name": "Stone"})
+
     def test_the_nearest_is_preferred(self) -> None:
         rules = [Rule("name", (Near("close_date", days=30),))]
         outcome = place(
