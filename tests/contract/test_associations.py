@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import pytest
+
 from connectors.base import NativeType, Write
-from tests.contract.rig import OLD, Rig, ids
+from tests.contract.rig import OLD, Mirror, Rig, ids
 
 
 def test_one_lookup_is_set_moved_and_cleared(rig: Rig) -> None:
@@ -84,3 +86,25 @@ def test_an_update_with_only_associations(rig: Rig) -> None:
     result = rig.update(thing, id, {words.deal_company: company})
     assert result.id == id
     assert rig.one(thing, id, words.deal_company).values[words.deal_company] == company
+
+
+@pytest.mark.needs("wire")
+@pytest.mark.parametrize("skip", range(4))
+def test_a_record_deleted_while_it_is_read_does_not_pass_for_one_without_associations(
+    rig: Rig, skip: int
+) -> None:
+    words, thing = rig.words, rig.words.deal
+    [company] = rig.fill(words.company, 1)
+    rig.fill(thing, 2, at=OLD)
+    mirror = Mirror(thing).take(rig.pages(thing, None, words.deal_company))
+    rig.clock.advance(600)
+    [id] = rig.load(thing, [thing.row("linked", **{words.deal_company: company})])
+    rig.settle()
+    rig.fault("remove", object=thing.object, skip=skip, options={"id": id})
+    pages = rig.pages(thing, mirror.cursor, words.deal_company)
+    reports = [record for page in pages for record in page.records if record.id == id]
+    assert all(record.deleted or record.values[words.deal_company] for record in reports)
+    mirror.take(pages)
+    rig.clear_faults()
+    rig.settle()
+    assert mirror.take(rig.pages(thing, mirror.cursor)).rows == rig.truth(thing)
