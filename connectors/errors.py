@@ -171,7 +171,7 @@ class Gone(ItemError):
     """The record was deleted, or merged into `merged_into` ('' if not known)."""
 
     cause = "gone"
-    advice = "Nothing to do: the next run sees the deletion."
+    advice = "Nothing to do: one of the next runs sees the deletion."
 
     def __init__(self, message: str, *, merged_into: str = "", **rest: Unpack[ItemFacts]) -> None:
         super().__init__(message, **rest)
