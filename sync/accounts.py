@@ -268,7 +268,7 @@ class _Opened:
         self._engine = engine
         self._keeper = StoreKeeper(engine, name)
         self.budget = budget(settings, name)
-        spend.read(engine, self.budget, datetime.now(UTC))
+        spend.read(engine, [self.budget], datetime.now(UTC))
         self._shelf = StoreShelf(engine, name)
         chosen = access(
             settings, name, base, keeper=self._keeper, shelf=self._shelf, budget=self.budget

@@ -42,16 +42,18 @@ def pull(wiring: Wiring, object: str, *, full: bool) -> None:
     since: dict[str, str | None] = {}
     yielding = set[str]()
     for connected in sources:
-        if object != "user":
-            release.by_mapping(wiring, connected, object)
-            release.by_metadata(wiring, connected, object)
+        if object == "user":  # there is no reading what changed
+            since[connected.name], listed[connected.name] = None, wiring.run
+            continue
+        release.by_mapping(wiring, connected, object)
+        release.by_metadata(wiring, connected, object)
         if full and not wiring.yields(connected):
             replicas.forget_cursor(wiring.session, connected.name, object)
         cursor = replicas.cursor(wiring.session, connected.name, object)
         since[connected.name] = cursor.text if cursor else None
         if cursor is None or not cursor.complete:
             listed[connected.name] = cursor.full_run if cursor else wiring.run
-            if object != "user" and wiring.yields(connected):
+            if wiring.yields(connected):
                 yielding.add(connected.name)
     wiring.session.commit()
     reading = [connected for connected in sources if connected.name not in yielding]
@@ -209,7 +211,7 @@ def take(
         if fresh is not None:
             changed.append(fresh)
     replicas.save(session, object, changed, wiring.run if began else 0)
-    if began:
+    if began and object != "user":
         untouched = records.keys() - {replica.place.record for replica in changed}
         places = [Place(connected.name, id) for id in sorted(untouched)]
         replicas.mark_listed(session, object, places, wiring.run)

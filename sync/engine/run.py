@@ -163,7 +163,8 @@ def _stages(wiring: Wiring, options: Options) -> None:
             pull(wiring, object, full=options.full and object != "user")
         if not wiring.stop.is_set():
             decide(wiring, object)
-        _renew(wiring)
+        if object != "user":
+            _renew(wiring)
     if wiring.stop.is_set():
         return
     if options.dry:

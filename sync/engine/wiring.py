@@ -225,12 +225,15 @@ def open_connections(
     known = books.accounts(session)
     opened: dict[str, Connected] = {}
     failed: dict[str, ConnectorError] = {}
-    for name, chosen in settings.connections.items():
-        if only and name not in only:
-            continue
+    budgets = {
+        name: budget(settings, name, clock)
+        for name in settings.connections
+        if not only or name in only
+    }
+    spend.read(session.engine, budgets.values(), clock())
+    for name, spending in budgets.items():
+        chosen = settings.connections[name]
         keeper = StoreKeeper(session.engine, name)
-        spending = budget(settings, name, clock)
-        spend.read(session.engine, spending, clock())
         shelf = StoreShelf(session.engine, name, clock)
         chosen_access = access(settings, name, base, keeper=keeper, shelf=shelf, budget=spending)
         if name in known:

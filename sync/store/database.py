@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from functools import lru_cache
 from itertools import islice
 from pathlib import Path
 from typing import Any, TypeVar
@@ -83,6 +84,17 @@ def migrate(engine: Engine) -> None:
         create_views(connection)
 
 
+@lru_cache(maxsize=256)
+def _upsert(database: str, table: sa.Table, names: tuple[str, ...]) -> Any:
+    """The statement that inserts rows of these columns or replaces them by their primary key."""
+    statement = (postgresql if database == "postgresql" else sqlite).insert(table)
+    keys = [column.name for column in table.primary_key]
+    new = statement.excluded
+    if rest := {name: new[name] for name in names if name not in keys}:
+        return statement.on_conflict_do_update(index_elements=keys, set_=rest)
+    return statement.on_conflict_do_nothing(index_elements=keys)
+
+
 class Session:
     """One connection to the store whose commits can be withheld (a dry run).
 
@@ -118,14 +130,7 @@ class Session:
         rows = list(rows)
         if not rows:
             return
-        dialect = postgresql if self.engine.dialect.name == "postgresql" else sqlite
-        statement = dialect.insert(table)
-        keys = [column.name for column in table.primary_key]
-        rest = {name: statement.excluded[name] for name in rows[0] if name not in keys}
-        if rest:
-            statement = statement.on_conflict_do_update(index_elements=keys, set_=rest)
-        else:
-            statement = statement.on_conflict_do_nothing(index_elements=keys)
+        statement = _upsert(self.engine.dialect.name, table, tuple(rows[0]))
         self._connection.execute(statement, rows)
 
     def commit(self) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
+from functools import lru_cache
 from typing import Any
 
 import sqlalchemy as sa
@@ -18,15 +19,21 @@ from sync.store.database import Session
 _HISTORY = timedelta(days=90)
 
 
-def read(engine: Engine, budget: Budget, now: datetime) -> None:
-    """Tell a budget what is kept of its connection; waits for nobody."""
-    column = tables.spend.c
-    told = sa.select(tables.spend).where(
-        column.connection == budget.connection, column.heard_at.is_not(None)
+def read(engine: Engine, budgets: Iterable[Budget], now: datetime) -> None:
+    """Tell budgets what is kept of their connections; waits for nobody."""
+    column, known = tables.spend.c, list(budgets)
+    latest = sa.select(column.connection, sa.func.max(column.hour).label("hour"))
+    latest = latest.where(
+        column.connection.in_([budget.connection for budget in known]),
+        column.heard_at.is_not(None),
+    ).group_by(column.connection)
+    last = latest.subquery()
+    told = sa.select(tables.spend).join(
+        last, sa.and_(column.connection == last.c.connection, column.hour == last.c.hour)
     )
     with engine.connect() as reader:
-        rows = reader.execute(told.order_by(column.hour.desc()).limit(1)).all()
-        _take_up([budget], now, lambda query: reader.execute(query).all(), rows)
+        earlier = reader.execute(told).all()
+        _take_up(known, now, lambda query: reader.execute(query).all(), earlier)
 
 
 def _take_up(
@@ -44,7 +51,8 @@ def _take_up(
         kept[row.connection].append(row)
     for budget in budgets:
         mine = kept[budget.connection]
-        said = [row for row in (*earlier, *mine) if row.heard_at is not None]
+        before = [row for row in earlier if row.connection == budget.connection]
+        said = [row for row in (*before, *mine) if row.heard_at is not None]
         heard = Heard(said[-1].allowed, said[-1].remaining, said[-1].heard_at) if said else Heard()
         budget.load({row.hour: row.units for row in mine}, heard)
 
@@ -77,13 +85,12 @@ def save(session: Session, budgets: Iterable[Budget], now: datetime) -> None:
     _take_up(known, now, session.rows)
 
 
-def _add(
-    session: Session, budgets: Sequence[Budget], spent: Mapping[str, Mapping[datetime, int]]
-) -> None:
-    dialect = postgresql if session.engine.dialect.name == "postgresql" else sqlite
-    statement: Any = dialect.insert(tables.spend)
+@lru_cache(maxsize=2)
+def _statement(database: str) -> Any:
+    """The statement that adds units to what is kept of an hour."""
+    statement: Any = (postgresql if database == "postgresql" else sqlite).insert(tables.spend)
     column, new = tables.spend.c, statement.excluded
-    statement = statement.on_conflict_do_update(
+    return statement.on_conflict_do_update(
         index_elements=["connection", "hour"],
         set_={
             "units": column.units + new.units,
@@ -92,6 +99,12 @@ def _add(
             "heard_at": sa.func.coalesce(new.heard_at, column.heard_at),
         },
     )
+
+
+def _add(
+    session: Session, budgets: Sequence[Budget], spent: Mapping[str, Mapping[datetime, int]]
+) -> None:
+    statement = _statement(session.engine.dialect.name)
     rows = [
         {
             "connection": budget.connection,

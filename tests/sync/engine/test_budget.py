@@ -55,7 +55,7 @@ def calls(world: World, vendor: str) -> int:
 def spent(world: World, vendor: str) -> int:
     """What the store says of the last 24 hours."""
     found = budget(world.settings, vendor, world.clock.now)
-    spend.read(world.engine, found, world.clock.now())
+    spend.read(world.engine, [found], world.clock.now())
     return found.spent
 
 
@@ -120,7 +120,7 @@ def test_the_line_says_when_it_goes_on_in_the_hubs_zone(world: World, known: Kno
 
 def budget_of(world: World, vendor: str) -> Any:
     found = budget(world.settings, vendor, world.clock.now)
-    spend.read(world.engine, found, world.clock.now())
+    spend.read(world.engine, [found], world.clock.now())
     return found
 
 
@@ -223,7 +223,7 @@ class TestWhatIsKept:
             spend.save(store, [one, two], now)
             store.commit()
         third = budget(world.settings, "zoho", world.clock.now)
-        spend.read(database, third, now)
+        spend.read(database, [third], now)
         assert (one.spent, two.spent, third.spent) == (12, 12, 12)
         assert third.cap == 50
 
@@ -238,7 +238,7 @@ class TestWhatIsKept:
         spend.flush(engine, made, START)
         assert made.unsaved() == {}
         other = Budget("zoho", clock=lambda: START)
-        spend.read(engine, other, START)
+        spend.read(engine, [other], START)
         assert other.spent == 3
 
 

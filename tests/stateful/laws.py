@@ -1,0 +1,310 @@
+"""The laws of the design, held against a settled world."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import sqlalchemy as sa
+
+from connectors.base import Value
+from mapping import values
+from mapping.schema import OBJECTS, Field, Fields, FieldValue, Kind, Policy
+from sync.engine.report import Report
+from sync.store import tables
+from sync.store.database import reading
+from tests.stateful.accounts import plain
+from tests.stateful.ledger import Heard, Ledger
+from tests.stateful.observed import Observed
+
+#: Kinds that are the same under more than one spelling; of others, every character counts.
+_LOOSE = frozenset({Kind.EMAIL, Kind.PHONE, Kind.DOMAIN, Kind.URL, Kind.MONEY, Kind.DECIMAL})
+
+#: Statements that a quiet run may send to the store, whatever it holds: some for the run, some
+#: for each object.
+STATEMENTS = (60, 60)
+
+
+class Eavesdropper(logging.Handler):
+    """Keeps everything that is logged."""
+
+    def __init__(self) -> None:
+        super().__init__(logging.DEBUG)
+        self.lines: list[str] = []
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Keep it."""
+        self.lines.append(record.getMessage())
+
+
+class Laws:
+    """Holds one world to the laws; see the design for their words."""
+
+    def __init__(self, world: Observed, ledger: Ledger) -> None:
+        self.world = world
+        self.ledger = ledger
+        self.ear = Eavesdropper()
+        self.secrets: set[str] = set()
+        """Personal values that were put into the accounts."""
+        self._line = 0
+        self._seen_runs: dict[int, int] = {}
+
+    def check(self, full: bool) -> int:
+        """Hold the settled world against the laws; how many single facts were held."""
+        world = self.world
+        self._quiet(full)
+        facts = 0
+        lines = world.journal(self._line)
+        problems = {
+            (p["connection"], p["object"], p["entity"], p["field"]) for p in world.open_problems()
+        }
+        waiting = world.asked()
+        for object in world.objects:
+            blocked = frozenset((c["entity"], c["field"]) for c in waiting if c["object"] == object)
+            facts += self._object(object, lines, problems, blocked)
+        self._limits(lines)
+        self._budget()
+        self._silence()
+        self._line = lines[-1].id if lines else self._line
+        return facts + 5
+
+    # -- 3: quiet, and 11: cheap -------------------------------------------------------------
+
+    def _quiet(self, full: bool) -> None:
+        world = self.world
+        before = {name: account.writes for name, account in world.accounts.items()}
+        for account in world.accounts.values():
+            account.log.calls.clear()
+        statements = world.statements
+        report = world.sync(full=full)
+        spent = world.statements - statements
+        after = {name: account.writes for name, account in world.accounts.items()}
+        assert before == after, f"law 3: a settled world is quiet: {report.as_json()}"
+        assert report.status in ("done", "problems"), f"law 3: {report.as_json()}"
+        if full:
+            return
+        fixed, each = STATEMENTS
+        most = fixed + each * len(world.objects)
+        assert spent <= most, f"law 11: {spent} statements in a quiet run, {most} allowed"
+        for name, account in world.accounts.items():
+            allowed = 1 + sum(self._pages(name, object) for object in world.objects)
+            calls = sum(account.log.calls.values())
+            assert calls <= allowed, f"law 11: {dict(account.log.calls)} of {name} in a quiet run"
+
+    def _pages(self, name: str, object: str) -> int:
+        """Pages of what shares the newest stamp: those are read again, as others may get it."""
+        account = self.world.accounts[name]
+        stamps = [row.modified_at for row in account.rows[object].values()]
+        if not stamps:
+            return 1
+        reach = max(stamps).timestamp() - account.quirks.lag
+        return 1 + sum(stamp.timestamp() >= reach for stamp in stamps) // 5
+
+    # -- 1, 2, 4, 6, 7 ------------------------------------------------------------------------
+
+    def _object(
+        self,
+        object: str,
+        lines: Any,
+        problems: set[tuple[str, str, str, str]],
+        blocked: frozenset[tuple[str, str]],
+    ) -> int:
+        world, links = self.world, self.world.links(object)
+        merged = world.merged(object)
+        homes = {place: entity for entity, mine in links.items() for place in mine.items()}
+        heard = Heard(
+            links=homes,
+            aliases={id: entity.merged_into for id, entity in merged.items()},
+            agreed={id: entity.fields for id, entity in merged.items()},
+            lines=[line for line in lines if line.object == object],
+            waiting=blocked,
+        )
+        for name, account in world.accounts.items():
+            held = [row.values.get("concord_id") for row in account.live(object).values()]
+            ids = [id for id in held if id]
+            assert len(ids) == len(set(ids)), f"law 2: doubled in {name}: {ids}"
+            loose = {id for id in account.live(object) if (name, id) not in homes}
+            assert not loose, f"law 1: {loose} of {name} belong to nothing"
+        for id, entity in merged.items():
+            assert not entity.merged_into or id not in links, f"law 2: {id} is an alias with links"
+            if id not in links and not entity.merged_into:
+                assert entity.archived, f"law 2: {id} is a {object} without a record"
+        self._founders(heard)
+        self._sources(heard)
+        facts = self.ledger.check(object, heard)
+        self.ledger.check_deleted(object, heard, links)
+        for entity_id, records in links.items():
+            for name, record in records.items():
+                if record in world.accounts[name].live(object):
+                    facts += self._member(
+                        object, entity_id, merged[entity_id].fields, name, record, problems, blocked
+                    )
+        return facts
+
+    def _founders(self, heard: Heard) -> None:
+        """No record that the hub made passes for a new thing."""
+        for line in heard.lines:
+            if line.action == "link" and line.detail["rule"] == "founder":
+                made = self.world.accounts[line.connection].made_by_hub
+                assert (line.object, line.record) not in made or (
+                    (line.connection, line.object, line.record) in self.ledger.loosened
+                ), f"law 2: {line.connection} {line.record} is the hub's, and founded an entity"
+
+    def _sources(self, heard: Heard) -> None:
+        """Every agreed value comes from a record that held it: what is absent never clears."""
+        for line in heard.lines:
+            if line.action != "merge":
+                continue
+            for name, found in line.detail.items():
+                field = OBJECTS[line.object].fields[name]
+                if not found["connection"] or field.kind in (
+                    Kind.REFERENCE, Kind.REFERENCES, Kind.CHOICES, Kind.CURRENCY, Kind.INSTANT,
+                ):  # fmt: skip
+                    continue
+                account = self.world.accounts[found["connection"]]
+                told = f"{found['connection']} {line.object} {found['record']} {name}"
+                assert name not in account.quirks.hidden, f"law 6: {told} is hidden, yet decides"
+                place = (line.object, found["record"], name)
+                told = f"{told} = {found['new']!r} ({found['reason']})"
+                ever = account.held.get(place, [])
+                assert _among(field, found["new"], ever), f"law 6: {told} was never held: {ever}"
+                if found["reason"] == "changed":
+                    assert any(
+                        _among(other, line.detail[other.name]["new"], typed)
+                        for other in OBJECTS[line.object].fields.values()
+                        if (other is field or (field.group and other.group == field.group))
+                        and other.name in line.detail
+                        and (typed := account.typed.get((*place[:2], other.name)))
+                    ), f"law {6 if found['new'] is None else 1}: nobody typed {told}"
+
+    def _member(
+        self,
+        object: str,
+        entity: str,
+        agreed: Fields,
+        name: str,
+        record: str,
+        problems: set[tuple[str, str, str, str]],
+        blocked: frozenset[tuple[str, str]],
+    ) -> int:
+        world = self.world
+        fields, quirks = world.fields_of(name, object, record), world.accounts[name].quirks
+        shared, facts = world.shared_fields(name, object), 0
+        if (name, object, entity, "") in problems:
+            return 0
+        for field in OBJECTS[object].fields.values():
+            if (
+                field.name not in shared
+                or field.name not in fields
+                or field.computed
+                or field.policy is Policy.OLDEST
+                or field.name in quirks.read_only
+                or (entity, field.name) in blocked
+                or (name, object, entity, field.name) in problems
+            ):
+                continue
+            facts += 1
+            wanted, there = agreed.get(field.name), fields[field.name]
+            told = f"{name} {object} {record} {field.name}: {there!r} != {wanted!r}"
+            if field.kind in (Kind.REFERENCE, Kind.REFERENCES):
+                self._reference(field, name, there, wanted, told)
+                continue
+            rendition = quirks.renditions.get(field.name)
+            made = wanted if rendition is None or wanted is None else plain(rendition(wanted))  # type: ignore[arg-type]
+            assert values.same(field.kind, there, made, "TH") or values.same(
+                field.kind, there, wanted, "TH"
+            ), f"law 4: {told}"
+            if rendition is None and field.kind not in _LOOSE:
+                assert there == wanted or (not there and not wanted), f"law 7: {told}"
+        return facts
+
+    def _reference(
+        self, field: Field, name: str, there: FieldValue, wanted: FieldValue, told: str
+    ) -> None:
+        """The records named are those of the entities agreed, as far as there are any."""
+        if field.target not in self.world.objects:
+            return
+        links = self.world.links(field.target)
+        records = {mine[name]: entity for entity, mine in links.items() if name in mine}
+        named = {records.get(id, id) for id in _ids(there)}
+        expected = {id for id in _ids(wanted) if name in links.get(id, {})}
+        if field.kind is Kind.REFERENCE and wanted is not None and not expected:
+            return  # nothing to name there
+        assert named & set(records.values()) == expected, f"law 4: {told}"
+
+    # -- 8, 10, 12 ----------------------------------------------------------------------------
+
+    def _budget(self) -> None:
+        allowed = self.world.climate.per_day
+        if allowed is not None:
+            calls = self.world.accounts["left"].calls_of_a_day()
+            assert calls <= allowed, f"law 8: {calls} calls in a day, {allowed} allowed"
+
+    def _limits(self, lines: Any) -> None:
+        limits = self.world.climate.limits
+        if limits is None:
+            return
+        most = dict(zip(("create", "update", "archive"), limits, strict=True))
+        undos = self.world.undos()
+        counts: dict[tuple[int, str, str, str], int] = {}
+        for line in lines:
+            if line.action in most:
+                place = (line.run, line.connection, line.object, line.action)
+                counts[place] = counts.get(place, 0) + 1
+        for (run, name, object, kind), count in counts.items():
+            released = any(0 < run - number <= 3 for number in self.world.approvals)
+            assert count <= most[kind] or released or run in undos, (
+                f"law 10: run {run} did {kind} {count} {object} in {name}"
+            )
+
+    def _silence(self) -> None:
+        for line in self.ear.lines:
+            for secret in self.secrets:
+                assert secret not in line, f"law 12: {secret!r} was logged: {line}"
+        self.ear.lines.clear()
+
+
+def _among(field: Field, value: FieldValue, held: Sequence[Value]) -> bool:
+    return any(values.same(field.kind, plain(one), value, "TH") for one in held)
+
+
+# -- what a run said and did ---------------------------------------------------------------
+
+
+def promised(report: Report) -> list[tuple[Any, ...]]:
+    """The writes a dry run printed, in a comparable form."""
+    return sorted(
+        _key(w["connection"], w["object"], w["entity"], w["kind"], w["record"], w["fields"])
+        for w in report.planned
+    )
+
+
+def carried_out(world: Observed, report: Report) -> list[tuple[Any, ...]]:
+    """The writes a run made or tried, by its journal, in the same form."""
+    column = tables.journal.c
+    with reading(world.engine) as store:
+        query = sa.select(tables.journal).where(column.run == report.run).order_by(column.id)
+        lines = store.rows(query)
+    tried: dict[tuple[str, ...], dict[str, Any]] = {}
+    for line in lines:
+        kind = line.detail["kind"] if line.action == "write failed" else line.action
+        if kind in ("create", "update", "archive"):
+            # A write that was refused for one field is made without it: that is one write.
+            record = "" if kind == "create" else line.record
+            place = (line.connection, line.object, line.entity, kind, record)
+            tried.setdefault(place, {}).update(line.detail["fields"])
+    return sorted(_key(*place, fields) for place, fields in tried.items())
+
+
+def _key(
+    connection: str, object: str, entity: str, kind: str, record: str, fields: Mapping[str, Any]
+) -> tuple[Any, ...]:
+    body = tuple((name, repr(fields[name])) for name in sorted(fields))
+    return connection, object, entity, kind, "" if kind == "create" else record, body
+
+
+def _ids(value: FieldValue) -> list[str]:
+    if isinstance(value, list):
+        return value
+    return [] if value is None else [str(value)]

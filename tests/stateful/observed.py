@@ -1,0 +1,392 @@
+"""A world whose accounts are watched, in which an example repeats exactly."""
+
+from __future__ import annotations
+
+import queue
+import shutil
+import tempfile
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Future
+from contextlib import contextmanager
+from functools import lru_cache
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+from unittest.mock import patch
+
+import sqlalchemy as sa
+from sqlalchemy.engine import Engine
+
+from connectors.base import Record
+from connectors.memory import register
+from mapping import values
+from mapping.document import Document, catalog, parse_document
+from mapping.schema import Fields, Policy
+from mapping.translate import Translator, compile
+from sync.engine import pull, push, wiring
+from sync.engine.report import Report
+from sync.engine.restore import Written, fold
+from sync.engine.run import Options, run
+from sync.engine.undo import undo
+from sync.settings import FieldSettings, Settings, parse
+from sync.store import books, problems, queues, tables
+from sync.store.database import Session, migrate, open_engine, reading, session
+from tests.stateful.accounts import NAMES, Climate, Watched
+from tests.stateful.world import START, Crash, World
+
+#: Mappings a connection can be given: what becomes of a field of the shipped one.
+VARIANTS = ("shipped", "city left out", "title only read", "title only written")
+
+
+# -- one thing after another: an example must repeat exactly -------------------------------
+
+
+class _Inline:
+    """A thread that has done its work when it is started."""
+
+    def __init__(self, target: Callable[..., None], args: tuple[Any, ...], daemon: bool) -> None:
+        self._work = lambda: target(*args)
+
+    def start(self) -> None:
+        self._work()
+
+    def is_alive(self) -> bool:
+        return False
+
+
+class _Pool:
+    """An executor that works at once."""
+
+    def __init__(self, max_workers: int) -> None: ...
+
+    def __enter__(self) -> _Pool:
+        return self
+
+    def __exit__(self, *error: object) -> None: ...
+
+    def submit(self, work: Callable[..., Any], *args: Any) -> Future[Any]:
+        done: Future[Any] = Future()
+        try:
+            done.set_result(work(*args))
+        except BaseException as error:
+            done.set_exception(error)
+        return done
+
+
+@contextmanager
+def _in_order(translators: Callable[..., dict[str, Translator]]) -> Iterator[None]:
+    """Connections are read and written one after the other, with the world's mappings."""
+    threads = SimpleNamespace(Thread=_Inline, Event=threading.Event)
+    queues_ = SimpleNamespace(Queue=lambda maxsize: queue.Queue(), Empty=queue.Empty)
+    with (
+        patch.object(pull, "threading", threads),
+        patch.object(pull, "queue", queues_),
+        patch.object(push, "ThreadPoolExecutor", _Pool),
+        patch.object(push, "wait", lambda flying, return_when: (list(flying), ())),
+        patch.object(wiring, "translators", translators),
+    ):
+        yield
+
+
+@lru_cache(maxsize=1)
+def _empty_store() -> Path:
+    """A migrated store without a row, to copy."""
+    memory = Path("/dev/shm")
+    folder = tempfile.mkdtemp(dir=memory if memory.is_dir() else None)
+    path = Path(folder) / "empty.db"
+    engine = open_engine(f"sqlite:///{path}")
+    migrate(engine)
+    with engine.connect() as connection:
+        connection.exec_driver_sql("PRAGMA wal_checkpoint(TRUNCATE)")
+    engine.dispose()
+    return path
+
+
+@lru_cache(maxsize=64)
+def _document(object: str, variant: str) -> Document:
+    shipped = catalog("memory", object)
+    if object != "contact" or variant == "shipped":
+        return shipped
+    text = Path(shipped.path).read_text(encoding="utf-8")
+    old, new = {
+        "city left out": ("  city: city\n", ""),
+        "title only read": (
+            "job_title: job_title", "job_title: {native: job_title, direction: in}",
+        ),
+        "title only written": (
+            "job_title: job_title", "job_title: {native: job_title, direction: out}",
+        ),
+    }[variant]  # fmt: skip
+    assert old in text
+    return parse_document(text.replace(old, new), shipped.path)
+
+
+@lru_cache(maxsize=64)
+def translator(object: str, variant: str) -> Translator:
+    """A mapping made ready; every account is in Thailand and keeps dollars."""
+    context = values.Context(region="TH", currency="USD", time_zone="UTC")
+    return compile(_document(object, variant), context)
+
+
+class Observed(World):
+    """Watched accounts, the hub's store and the clock they share."""
+
+    def __init__(self, climate: Climate, folder: Path) -> None:
+        self.climate = climate
+        self.time = START
+        self.objects = climate.objects
+        quirks = climate.quirks()
+        self.accounts = {name: Watched(name, lambda: self.time, quirks[name]) for name in NAMES}
+        for account in self.accounts.values():
+            register(account)
+        self.variants = dict.fromkeys(NAMES, "shipped")
+        self.settings: Settings = parse(self._settings())
+        path = folder / "hub.db"
+        shutil.copy(_empty_store(), path)
+        self.engine: Engine = open_engine(f"sqlite:///{path}")
+        self.approvals: list[int] = []
+        """The newest run when a held one was approved: the next ones send what was held."""
+        self.statements = 0
+        sa.event.listen(self.engine, "before_cursor_execute", self._count)
+        with session(self.engine) as store:
+            for name, account in self.accounts.items():
+                body = {
+                    "id": name, "name": name, "currency": "USD", "time_zone": "UTC",
+                    "user_id": "user-hub",
+                }  # fmt: skip
+                books.save_account(store, name, "memory", body, account.external, START)
+            store.commit()
+
+    def _settings(self) -> str:
+        climate, objects = self.climate, ", ".join(self.climate.objects)
+        lines = ["hub: {region: TH}", "connections:"]
+        for name in NAMES:
+            budget = ""
+            if name == "left" and climate.per_day is not None:
+                budget = f", budget: {{per_day: {climate.per_day}}}"
+            lines.append(
+                f"  {name}: {{vendor: memory, url: 'memory://{name}', auth: {{}}, "
+                f"objects: [{objects}]{budget}}}"
+            )
+        lines.append("objects:")
+        limits = ""
+        if climate.limits is not None:
+            create, update, archive = climate.limits
+            limits = f", limits: {{create: {create}, update: {update}, archive: {archive}}}"
+        for object in climate.objects:
+            lines.append(
+                f"  {object}: {{create_in: [{', '.join(NAMES)}], deletes: {climate.deletes}"
+                f"{limits}}}"
+            )
+        return "\n".join(lines) + "\n"
+
+    def _count(self, *event: Any) -> None:
+        self.statements += 1
+
+    def close(self) -> None:
+        """Give the store back."""
+        self.engine.dispose()
+
+    # -- runs ----------------------------------------------------------------------------
+
+    def sync(self, **options: Any) -> Report:
+        """One run; time passes before it."""
+        self.pass_time(1 + self.climate.lag)
+        with _in_order(self.translators):
+            return run(
+                self.engine,
+                self.settings,
+                Path(),
+                Options(clock=lambda: self.time, objects=self.objects, **options),
+            )
+
+    def undo(self, number: int, **options: Any) -> Report:
+        """Put back what a run wrote."""
+        self.pass_time(1 + self.climate.lag)
+        with _in_order(self.translators):
+            made = Options(clock=lambda: self.time, **options)
+            return undo(self.engine, self.settings, Path(), number, made)
+
+    def translators(
+        self, settings: Settings, connection: str, account: Any, base: Path
+    ) -> dict[str, Translator]:
+        """The mappings that a connection has now."""
+        variant = self.variants[connection]
+        return {name: translator(name, variant) for name in ("user", *self.objects)}
+
+    def crash(self, at: int, kind: str, work: Callable[[], object] | None = None) -> bool:
+        """Start a run (or other `work`) that dies at the `at`-th commit (before or after it takes
+        effect) or call to an account; whether it died."""
+        count = 0
+
+        def tick() -> None:
+            nonlocal count
+            count += 1
+            if count == at:
+                raise Crash
+
+        original = Session.commit
+
+        def commit(self: Session) -> None:
+            if kind == "before commit":
+                tick()
+            original(self)
+            if kind == "after commit":
+                tick()
+
+        def at_call(moment: str) -> None:
+            if kind == f"{moment} call":
+                tick()
+
+        for account in self.accounts.values():
+            account.tick = at_call
+        try:
+            with patch.object(Session, "commit", commit):
+                (work or self.sync)()
+        except Crash:
+            return True
+        finally:
+            for account in self.accounts.values():
+                account.tick = lambda moment: None
+        return False
+
+    def settle(self, limit: int = 12) -> list[Report]:
+        """Runs until one writes nothing, without further faults; held ones are approved, and
+        time passes where a budget is used up."""
+        for account in self.accounts.values():
+            account.faults.clear()
+        reports: list[Report] = []
+        for _ in range(limit):
+            for number in self.held():
+                self.approve(number)
+            reports.append(self.sync())
+            last = reports[-1]
+            if last.status == "held":
+                continue
+            if last.errors:
+                self.pass_time(26 * 3600)
+            elif not last.writes and last.status in ("done", "problems"):
+                return reports
+        raise AssertionError(f"law 3: still writing after {limit} runs: {reports[-1].as_json()}")
+
+    # -- what a person does in the hub ------------------------------------------------------
+
+    def held(self) -> list[int]:
+        """Runs that wait for a person."""
+        with reading(self.engine) as store:
+            return [row["id"] for row in books.runs(store, 1000) if row["status"] == "held"]
+
+    def approve(self, number: int) -> None:
+        """As `concord approve`."""
+        with session(self.engine) as store:
+            held = queues.outbox(store, status=("held",), run=number)
+            queues.set_status(store, [queued.id for queued in held], "pending")
+            books.set_run_status(store, number, "approved")
+            self.approvals.append(books.runs(store, last=1)[0]["id"])
+            store.commit()
+
+    def discard(self, number: int) -> None:
+        """As `concord discard`."""
+        with session(self.engine) as store:
+            held = queues.outbox(store, status=("held",), run=number)
+            for queued in held:
+                queues.touch(store, queued.write.object, [queued.write.entity])
+            queues.remove(store, [queued.id for queued in held])
+            books.set_run_status(store, number, "discarded")
+            store.commit()
+
+    def retry_problems(self) -> None:
+        """As `concord problems retry`, for all of them."""
+        with session(self.engine) as store:
+            found = problems.load(store, *problems.UNSOLVED)
+            for row in found:
+                if row["entity"]:
+                    queues.touch(store, row["object"], [row["entity"]])
+            problems.set_status(store, [row["id"] for row in found], "retried")
+            store.commit()
+
+    def resolve(self, conflict: dict[str, Any], value: Any) -> None:
+        """As `concord conflicts resolve`."""
+        with session(self.engine) as store:
+            books.set_conflict(store, conflict["id"], "resolved", value)
+            queues.touch(store, conflict["object"], [conflict["entity"]])
+            store.commit()
+
+    def set_policy(self, object: str, field: str, policy: Policy) -> None:
+        """Change who decides about a field, in settings.yaml."""
+        chosen = self.settings.objects[object]
+        fields = {**chosen.fields, field: FieldSettings(policy=policy, priority=())}
+        objects = {**self.settings.objects, object: chosen.model_copy(update={"fields": fields})}
+        self.settings = self.settings.model_copy(update={"objects": objects})
+
+    # -- what there is -------------------------------------------------------------------
+
+    def links(self, object: str) -> dict[str, dict[str, str]]:
+        """entity -> {connection: record}."""
+        column = tables.link.c
+        found: dict[str, dict[str, str]] = {}
+        with reading(self.engine) as store:
+            query = sa.select(column.entity, column.connection, column.record)
+            for entity, connection, record in store.rows(query.where(column.object == object)):
+                mine = found.setdefault(entity, {})
+                assert connection not in mine, f"law 2: {entity} twice in {connection}"
+                mine[connection] = record
+        return found
+
+    def undos(self) -> set[int]:
+        """Runs that put back what others wrote: no limit holds them."""
+        with reading(self.engine) as store:
+            return {row["id"] for row in books.runs(store, 1000, kind="undo")}
+
+    def writing_runs(self) -> list[int]:
+        """Runs that wrote something, the newest first."""
+        column = tables.journal.c
+        with reading(self.engine) as store:
+            query = sa.select(column.run).where(column.action.in_(("create", "update", "archive")))
+            return sorted({row[0] for row in store.rows(query)}, reverse=True)
+
+    def written(self, number: int) -> list[Written]:
+        """What a run wrote, by record."""
+        with reading(self.engine) as store:
+            [row] = books.runs(store, run=number)
+            return fold(books.written(store, number, relayed=row["kind"] != "undo"))
+
+    def open_problems(self) -> list[dict[str, Any]]:
+        """Problems that wait."""
+        with reading(self.engine) as store:
+            return problems.load(store, *problems.UNSOLVED, "ignored")
+
+    def asked(self) -> list[dict[str, Any]]:
+        """Conflicts that wait for a person."""
+        with reading(self.engine) as store:
+            return books.conflicts(store, "waiting")
+
+    def journal(self, after: int) -> Sequence[Any]:
+        """Lines written after that one, oldest first."""
+        column = tables.journal.c
+        with reading(self.engine) as store:
+            query = sa.select(tables.journal).where(column.id > after).order_by(column.id)
+            return store.rows(query)
+
+    def last_line(self) -> int:
+        """The newest line's number in the journal."""
+        with reading(self.engine) as store:
+            return int(store.rows(sa.select(sa.func.max(tables.journal.c.id)))[0][0] or 0)
+
+    def fields_of(self, connection: str, object: str, record: str) -> Fields:
+        """A live record as the hub's mapping reads it; references as record ids."""
+        account = self.accounts[connection]
+        row = account.live(object)[record]
+        known = account.objects[object].fields
+        seen = {n: row.values.get(n) for n in known if n not in account.quirks.hidden}
+        fields, faults = translator(object, self.variants[connection]).to_fields(
+            Record(object, row.id, seen, str(row.version), row.modified_at)
+        )
+        assert not faults
+        return fields
+
+    def shared_fields(self, connection: str, object: str) -> set[str]:
+        """Fields that the connection's mapping both reads and writes."""
+        found = translator(object, self.variants[connection])
+        return set(found.readable & found.writable) - self.accounts[connection].quirks.hidden
