@@ -52,7 +52,7 @@ def undo(
     if found[0]["status"] == "held":
         raise SettingsError([f"run {run} is held and wrote nothing: `concord discard {run}`"])
     options = Options(dry=dry_run)
-    if not (dry_run or yes) and sys.stdin.isatty():
+    if not (dry_run or yes) and _at_a_terminal():
         planned = _carry_out(hub, run, replace(options, dry=True))
         show.report(hub.say, planned)
         _kept(hub.say, planned)
@@ -68,6 +68,10 @@ def undo(
             hub.show(f"There is nothing left to undo of run {run}.")
     if code := OF_STATUS.get(report.status, Code.FAILED):
         raise typer.Exit(code)
+
+
+def _at_a_terminal() -> bool:
+    return sys.stdin.isatty()
 
 
 def _carry_out(hub: Hub, run: int, options: Options) -> Report:

@@ -43,10 +43,10 @@ class Desk:
         self.create("left", last_name="Ann", email="a@x.example", job_title="Buyer", city="Leeds")
         self.run("sync")
 
-    def run(self, *arguments: str, code: int = 0) -> str:
+    def run(self, *arguments: str, code: int = 0, answer: str = "") -> str:
         """A command that must end with `code`; what it prints."""
         settings = str(self.folder / "settings.yaml")
-        result = CliRunner().invoke(app, ["--settings", settings, *arguments])
+        result = CliRunner().invoke(app, ["--settings", settings, *arguments], input=answer)
         assert result.exit_code == code, result.output
         return result.stdout
 
@@ -166,6 +166,15 @@ class TestUndo:
         desk.run("undo", str(undone))
         assert desk.held("first_name") == ["Anna"] * 3
         assert desk.run("undo", "999", code=2) == ""
+
+    def test_a_person_is_asked_first(self, desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+        desk.edit("left", first_name="Anna")
+        run = str(desk.json("sync")["run"])
+        monkeypatch.setattr("sync.commands.undo._at_a_terminal", lambda: True)
+        desk.run("undo", run, answer="n")
+        assert desk.held("first_name") == ["Anna"] * 3
+        desk.run("undo", run, answer="y")
+        assert desk.held("first_name") == ["Anna", None, None]
 
     def test_the_choice_after_it(self, desk: Desk) -> None:
         desk.edit("left", first_name="Anna")
