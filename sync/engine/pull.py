@@ -18,7 +18,7 @@ from connectors.errors import Bug, ConnectorError
 from mapping.schema import OBJECTS
 from sync.engine import release
 from sync.engine.absorb import absorb, is_ours
-from sync.engine.vanished import find_vanished
+from sync.engine.vanished import find_vanished, set_aside
 from sync.engine.wiring import Connected, Wiring
 from sync.model import NEVER, Place, Replica, fingerprint
 from sync.store import problems, replicas
@@ -201,7 +201,7 @@ def take(
         if old is not None and _is_anothers(old, record, connected.account.user_id):
             by_people.add(record.id)
         if record.deleted:
-            if old is not None and not old.deleted:
+            if old is not None and not old.deleted and record.certain:
                 old.deleted, old.waiting, old.merged_into = True, True, record.merged_into
                 changed.append(old)
                 tally.pulled += 1
@@ -222,7 +222,7 @@ def take(
 def _is_anothers(old: Replica, record: Record, own_user: str) -> bool:
     """Whether somebody but the hub changed, deleted or brought back the record."""
     if record.deleted or old.deleted:
-        return record.deleted != old.deleted
+        return record.deleted != old.deleted and record.certain
     return record.version != old.version and not (
         is_ours(old, record, own_user) or (own_user and record.modified_by == own_user)
     )
@@ -240,6 +240,7 @@ def _read_again(wiring: Wiring, connected: Connected, object: str) -> None:
         wiring.give_up(connected.name, error)
         return
     take(wiring, connected, object, found)
+    set_aside(wiring, connected, object, [r for r in found if r.deleted and not r.certain])
     wiring.session.commit()
 
 
@@ -319,7 +320,7 @@ def reread(wiring: Wiring, object: str, places: Iterable[Place]) -> None:
             old = known.get(Place(name, record.id))
             if old is None:
                 continue
-            if record.deleted and not old.deleted:
+            if record.deleted and record.certain and not old.deleted:
                 old.deleted, old.waiting, old.merged_into = True, True, record.merged_into
                 changed.append(old)
             elif not record.deleted:

@@ -123,7 +123,11 @@ def note_metadata(wiring: Wiring, object: str) -> None:
         rows = problems.waiting(
             wiring.session, connected.name, object, stage="write", causes=_OF_METADATA
         )
-        if connected.name not in wiring.failed and any(r.last_run == wiring.run for r in rows):
+        fresh = [row.seen_at for row in rows if row.last_run == wiring.run]
+        known = versions.metadata(wiring.session, connected.name, object) if fresh else None
+        if known is not None and known.at >= max(fresh):
+            continue
+        if fresh and connected.name not in wiring.failed:
             _describe(wiring, connected, object)
 
 

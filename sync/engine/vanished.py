@@ -41,7 +41,7 @@ def find_vanished(wiring: Wiring, connected: Connected, object: str, began: int)
         shown = [record for record in found if not record.deleted]
         sure = [record for record in gone if record.certain or approved]
         _bury(wiring, connected, object, sure)
-        _set_aside(wiring, connected, object, [r for r in gone if r not in sure])
+        set_aside(wiring, connected, object, [r for r in gone if r not in sure])
     if doubt is not None:
         doubts.forget(session, connected.name, object)
         guard.free_held(wiring, doubt.run)
@@ -84,7 +84,7 @@ def _bury(wiring: Wiring, connected: Connected, object: str, gone: Sequence[Reco
     replicas.save(wiring.session, object, known.values())
 
 
-def _set_aside(wiring: Wiring, connected: Connected, object: str, hidden: Sequence[Record]) -> None:
+def set_aside(wiring: Wiring, connected: Connected, object: str, hidden: Sequence[Record]) -> None:
     """Absent says nothing: these stay as they are, and a person is told."""
     found = [
         Problem(

@@ -9,7 +9,7 @@ import sqlalchemy as sa
 
 from connectors.base import Page, Record
 from sync.engine import run as run_module
-from sync.store import books, doubts, queues, tables
+from sync.store import books, doubts, problems, queues, tables
 from sync.store.database import session
 from tests.sync.engine.world import VENDORS, Known, World
 
@@ -281,6 +281,11 @@ class TestListings:
         assert crowd.written(lambda: report.append(crowd.run(full=True))) == {}
         [problem] = crowd.problems()
         assert (problem["cause"], problem["record"]) == ("hidden", id)
+        with session(crowd.engine) as store:
+            problems.set_status(store, [problem["id"]], "retried")
+            store.commit()
+        crowd.run()
+        assert [p["id"] for p in crowd.problems()] == [problem["id"]], "still hidden"
         assert ("salesforce", id) in crowd.links("contact")
         with vendor.lock:
             marks = ", ".join("?" for _ in columns)
