@@ -154,6 +154,9 @@ def runs(
     hub.show(show.runs([row]))
     if row["report"].get("connections"):
         hub.show(show.counts(row["report"]))
+    if row["report"].get("undone"):
+        hub.show(f"Put back what run {row['report']['undone']} wrote.")
+        show.kept(hub.show, row["report"]["kept"])
     if row["report"].get("held"):
         hub.show(f"Held: {row['report']['held']}")
     if held:

@@ -140,6 +140,26 @@ def writes(planned: Sequence[Mapping[str, Any]]) -> Table:
     return table
 
 
+def kept(show: Callable[..., None], items: Sequence[Mapping[str, Any]]) -> None:
+    """What an undo left as it is, the first of many; nothing if there is nothing."""
+    if not items:
+        return
+    show(f"{len(items):,} were left as they are:")
+    table = Table(caption=_more(len(items) - SHOWN_WRITES), caption_justify="left")
+    for name in ("connection", "record", "field", "the run wrote", "it holds", "why"):
+        table.add_column(name, overflow="fold")
+    for item in items[:SHOWN_WRITES]:
+        table.add_row(
+            item["connection"],
+            f"{item['object']} {item['record']}",
+            item["field"] or "(all)",
+            text(item["wrote"]),
+            text(item["holds"]),
+            item["why"],
+        )
+    show(table)
+
+
 def _more(number: int) -> str | None:
     return f"… and {number:,} more" if number > 0 else None
 

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import sys
 from dataclasses import replace
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
-from rich.table import Table
 
 from sync.commands import show
 from sync.commands.bars import progress
@@ -19,9 +18,6 @@ from sync.engine.run import Options
 from sync.engine.undo import undo as put_back
 from sync.settings import SettingsError
 from sync.store import books
-
-#: Fields listed that stay as they are.
-SHOWN = 20
 
 
 def register(app: typer.Typer) -> None:
@@ -55,7 +51,7 @@ def undo(
     if not (dry_run or yes) and _at_a_terminal():
         planned = _carry_out(hub, run, replace(options, dry=True))
         show.report(hub.say, planned)
-        _kept(hub.say, planned)
+        show.kept(hub.say, planned.kept)
         if planned.planned and not typer.confirm("Write this?", err=True):
             raise typer.Exit(Code.DONE)
     report = _carry_out(hub, run, options)
@@ -63,7 +59,7 @@ def undo(
         print_json(report.as_json())
     elif not hub.quiet:
         show.report(hub.show, report)
-        _kept(hub.show, report)
+        show.kept(hub.show, report.kept)
         if not report.writes and not report.planned:
             hub.show(f"There is nothing left to undo of run {run}.")
     if code := OF_STATUS.get(report.status, Code.FAILED):
@@ -77,24 +73,3 @@ def _at_a_terminal() -> bool:
 def _carry_out(hub: Hub, run: int, options: Options) -> Report:
     with stopping(options.stop), progress(hub) as options.progress:
         return put_back(hub.engine, hub.settings, hub.base, run, options)
-
-
-def _kept(out: Any, report: Report) -> None:
-    """What was left as it is."""
-    if not report.kept:
-        return
-    out(f"{len(report.kept):,} were left as they are:")
-    more = len(report.kept) - SHOWN
-    table = Table(caption=f"… and {more:,} more" if more > 0 else None, caption_justify="left")
-    for name in ("connection", "record", "field", "the run wrote", "it holds", "why"):
-        table.add_column(name, overflow="fold")
-    for item in report.kept[:SHOWN]:
-        table.add_row(
-            item["connection"],
-            f"{item['object']} {item['record']}",
-            item["field"] or "(all)",
-            show.text(item["wrote"]),
-            show.text(item["holds"]),
-            item["why"],
-        )
-    out(table)

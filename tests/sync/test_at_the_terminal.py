@@ -163,6 +163,9 @@ class TestUndo:
         assert [k["field"] for k in again["kept"]] == ["city"]
         assert f"nothing left to undo of run {run}" in desk.run("undo", str(run))
         undone = min(r["run"] for r in desk.json("runs")["runs"] if r["kind"] == "undo")
+        told = desk.run("runs", str(undone))
+        assert f"Put back what run {run} wrote" in told
+        assert "Bath" in told
         desk.run("undo", str(undone))
         assert desk.held("first_name") == ["Anna"] * 3
         assert desk.run("undo", "999", code=2) == ""
