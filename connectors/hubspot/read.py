@@ -74,7 +74,7 @@ class Reader:
         if after:
             query.append(("after", after))
         reply = self._wire.read("GET", self._paths.objects(object), object, query=query)
-        raws: list[Raw] = reply.body.get("results") or []
+        raws: list[Raw] = self._wire.results(reply)
         listed = {str(raw["id"]) for raw in raws}
         held = {a.name: self._links.listed(object, a, raws) for a in associations}
         if not in_url:
@@ -105,7 +105,7 @@ class Reader:
             reply = self._wire.read("GET", self._paths.objects(object), object, query=query)
             bin = [
                 tombstone
-                for raw in reply.body.get("results") or []
+                for raw in self._wire.results(reply)
                 for tombstone in records.archived_with_merged(object, raw)
             ]
             after = _after(reply.body)
@@ -147,7 +147,7 @@ class Reader:
             )
             require_only_missing(reply, self._wire.connection)
             at = reply.at
-            found |= {str(raw["id"]): raw for raw in reply.body.get("results") or []}
+            found |= {str(raw["id"]): raw for raw in self._wire.results(reply)}
         return list(found.values()), at
 
     def current(
@@ -257,7 +257,7 @@ class Reader:
                 "after": "0",
             },
         )
-        ids = sorted({str(raw["id"]) for raw in reply.body.get("results") or []}, key=int)
+        ids = sorted({str(raw["id"]) for raw in self._wire.results(reply)}, key=int)
         total = int(reply.body.get("total") or 0)
         return Hits(ids, total, total <= len(ids) or not ids, reply.at)
 

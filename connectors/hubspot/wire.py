@@ -135,6 +135,22 @@ class Wire:
                 raise
             raise made from error
 
+    def results(self, reply: Reply) -> list[Any]:
+        """The records of a reply; none only where HubSpot says so, by an empty list.
+
+        Raises:
+            Bug: it says nothing of records.
+        """
+        found = reply.body.get("results")
+        if not isinstance(found, list):
+            raise Bug(
+                f"{self.connection}: HubSpot's answer holds no records, and does not say that "
+                "there are none",
+                connection=self.connection,
+                status=reply.status,
+            )
+        return found
+
     def call(
         self,
         method: str,

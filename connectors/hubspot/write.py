@@ -172,8 +172,15 @@ class Writer:
                 )  # fmt: skip
             return again
         if left and len(part) == 1:
-            entry = (reply.body.get("errors") or [{"message": "no result", "category": ""}])[0]
-            left[0].error = errors.of_item(entry, self._wire.connection)
+            told = reply.body.get("errors")
+            left[0].error = (
+                errors.of_item(told[0], self._wire.connection)
+                if told
+                else Bug(
+                    f"{self._wire.connection}: HubSpot says nothing of {left[0].write.key}",
+                    connection=self._wire.connection, status=reply.status,
+                )
+            )  # fmt: skip
             return again
         return [*again, *([item] for item in left)]
 

@@ -16,7 +16,7 @@ from connectors.errors import (
     Refused,
     Wait,
 )
-from connectors.salesforce.errors import from_item
+from connectors.salesforce.errors import from_item, strange
 from connectors.salesforce.values import to18
 from connectors.transport import Retrier
 
@@ -113,11 +113,8 @@ class Batches:
             self._split(items[:middle], what, send)
             self._split(items[middle:], what, send)
             return
-        if len(results) != len(items):
-            raise Bug(
-                f"{self._connection}: {len(items)} records sent, {len(results)} results returned",
-                connection=self._connection,
-            )
+        if not isinstance(results, list) or len(results) != len(items):
+            raise strange(self._connection, results)
         for item, result in zip(items, results, strict=True):
             if result.get("success"):
                 item.id = to18(str(result.get("id") or item.id))

@@ -23,7 +23,7 @@ from connectors.errors import (
     Unavailable,
 )
 from connectors.salesforce.auth import Login
-from connectors.salesforce.errors import translate
+from connectors.salesforce.errors import strange, translate
 from connectors.salesforce.values import dumps
 from connectors.tokens import Tokens
 from connectors.transport import Meter, Retrier, retry_after, session
@@ -257,8 +257,13 @@ class Client:
 
     def query(self, soql: str, deleted: bool = False) -> dict[str, Any]:
         """The first page of a query; `deleted` includes the recycle bin."""
-        page: dict[str, Any] = self._patiently(lambda sf: sf.query(soql, include_deleted=deleted))
-        return page
+        return self._patiently(lambda sf: self._page(sf.query(soql, include_deleted=deleted)))
+
+    def _page(self, reply: Any) -> dict[str, Any]:
+        """A page of a query, if the reply is one."""
+        if isinstance(reply, dict) and isinstance(reply.get("records"), list) and "done" in reply:
+            return reply
+        raise strange(self.connection, reply)
 
     def queries(self, soqls: Sequence[str], deleted: bool = False) -> list[dict[str, Any]]:
         """The first pages of up to five queries, by one composite request: one call of the
@@ -276,13 +281,15 @@ class Client:
 
         def ask(salesforce: Salesforce) -> list[dict[str, Any]]:
             reply = salesforce.restful("composite", method="POST", data=body)
+            if not isinstance(reply, dict) or "compositeResponse" not in reply:
+                raise strange(self.connection, reply)
             answers = {answer["referenceId"]: answer for answer in reply["compositeResponse"]}
             for part in parts:
                 answer = answers[part["referenceId"]]
                 status = int(answer["httpStatusCode"])
                 if status >= 300:
                     raise SalesforceError(part["url"], status, kind, answer["body"])
-            return [answers[part["referenceId"]]["body"] for part in parts]
+            return [self._page(answers[part["referenceId"]]["body"]) for part in parts]
 
         return self._patiently(ask)
 
@@ -295,14 +302,11 @@ class Client:
 
         def ask() -> dict[str, Any]:
             try:
-                page: dict[str, Any] = self._once(
-                    lambda sf: sf.query_more(url, identifier_is_url=True)
-                )
+                return self._once(lambda sf: self._page(sf.query_more(url, identifier_is_url=True)))
             except Unavailable as error:
                 if error.code == "INVALID_QUERY_LOCATOR":
                     raise LocatorExpired(str(error)) from error
                 raise
-            return page
 
         return self._retrier.call(ask)
 

@@ -109,6 +109,8 @@ def translate(error: Exception, connection: str) -> ConnectorError:
         return _login_error(error, connection)
     if isinstance(error, SalesforceError):
         return from_reply(connection, error.status, error.content)
+    if isinstance(error, requests.JSONDecodeError) and _is_page(error.doc):
+        return strange(connection, error.doc)
     if isinstance(error, requests.RequestException):
         return unreachable(error, connection)
     return Bug(
@@ -116,6 +118,22 @@ def translate(error: Exception, connection: str) -> ConnectorError:
         connection=connection,
         words=redact(str(error)),
     )
+
+
+def strange(connection: str, reply: object) -> Bug:
+    """The error of a good reply that is not what was asked for. Of a page it keeps the text; JSON
+    may hold personal values."""
+    page = _is_page(reply)
+    return Bug(
+        f"{connection}: Salesforce's answer is not understood",
+        connection=connection,
+        words=_text(reply) if page else f"not what was asked for, but {type(reply).__name__}",
+    )
+
+
+def _is_page(reply: object) -> bool:
+    """Whether it is a web page; JSON that cannot be read was cut off on the way."""
+    return isinstance(reply, str) and reply.lstrip().startswith("<")
 
 
 def _login_error(error: SalesforceAuthenticationFailed, connection: str) -> ConnectorError:

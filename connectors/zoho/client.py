@@ -177,6 +177,21 @@ class Client:
         """
         return self.call("GET", path, params=params, headers=headers)
 
+    def records(self, answer: Answer) -> list[Any]:
+        """The records of an answer; none only where Zoho says so, by 204 or an empty list.
+
+        Raises:
+            Bug: it says nothing of records.
+        """
+        if answer.body and not isinstance(answer.body.get("data"), list):
+            raise Bug(
+                f"{self.connection}: Zoho's answer holds no records, and does not say that there "
+                "are none",
+                connection=self.connection,
+                status=answer.status,
+            )
+        return answer.rows()
+
     def coql(self, query: str) -> Answer:
         """``POST /crm/v8/coql``: an immediate read."""
         return self.call("POST", "coql", body={"select_query": query})

@@ -131,7 +131,7 @@ class Reader:
             answer = self._select(
                 object, fields, chunks, f"id > {quote(after)} order by id limit {COQL_PAGE}"
             )
-            rows = answer.rows()
+            rows = self._client.records(answer)
             if rows:
                 cursor = Cursor(cursor.since, cursor.next, True, (str(rows[-1]["id"]),))
             last = not answer.more
@@ -173,7 +173,7 @@ class Reader:
                 chunks,
                 f"{where} order by Modified_Time, id limit {COQL_PAGE}",
             )
-            rows = answer.rows()
+            rows = self._client.records(answer)
             after: tuple[str, ...] = ()
             if rows and answer.more:
                 stamped = write_instant(read_instant(str(rows[-1]["Modified_Time"])))
@@ -209,7 +209,7 @@ class Reader:
                 {"If-Modified-Since": cursor.deletions_since},
             )
             records = []
-            for raw in answer.rows():
+            for raw in self._client.records(answer):
                 stamped = str(raw["deleted_time"])
                 by = editor(raw.get("deleted_by"))
                 records.append(
@@ -269,7 +269,7 @@ class Reader:
         while len(found) < len(ids) and number <= _DELETED_PAGES:
             query = {"type": "all", "per_page": str(DELETED_PAGE), "page": str(number)}
             answer = self._client.get(f"{object}/deleted", query)
-            found |= {str(raw["id"]) for raw in answer.rows()} & ids
+            found |= {str(raw["id"]) for raw in self._client.records(answer)} & ids
             if not answer.more:
                 break
             number += 1
@@ -288,7 +288,7 @@ class Reader:
             left, _ = self._by_ids(object, ids[:middle], names)
             right, at = self._by_ids(object, ids[middle:], names)
             return left + right, at
-        return answer.rows(), answer.at
+        return self._client.records(answer), answer.at
 
     def find(
         self, object: str, field: str, values: Sequence[str], fields: Sequence[str]
@@ -324,7 +324,7 @@ class Reader:
                     f"(({field} in ({listed})) and (id > {quote(after)})) "
                     f"order by id limit {COQL_PAGE}",
                 )
-                rows = answer.rows()
+                rows = self._client.records(answer)
                 here, torn = self._joined(object, fields, chunks, rows)
                 self._require_whole(object, torn)
                 found += here

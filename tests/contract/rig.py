@@ -49,6 +49,8 @@ class Rig:
 
     sandbox: Any
     url: str
+    requests: list[Request]
+    """What a sandbox was asked, refused requests left out."""
     meanwhile: Callable[[], None] | None = None
     """What happens in the account after each call, before its reply arrives."""
 
@@ -232,7 +234,7 @@ class ServedRig(Rig):
         package = importlib.import_module(f"connectors.sandbox.{setup.vendor}")
         self.sandbox = package.Sandbox(clock=self.clock, **setup.sandbox)
         self.server, self.url = server, server.url
-        self.requests: list[Request] = []
+        self.requests = []
         server.vendor, server.log = self.sandbox, Log()
         handle = self.sandbox.handle
 

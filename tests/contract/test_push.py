@@ -150,6 +150,28 @@ def test_a_push_larger_than_the_vendors_batch(rig: Rig) -> None:
     assert rig.truth(thing) == {}
 
 
+@pytest.mark.parametrize("kind", ["create", "upsert", "update", "archive"])
+def test_the_largest_batches_are_sent(rig: Rig, kind: str) -> None:
+    """As few calls that write as the vendor's batch allows."""
+    thing, words = rig.words.contact, rig.words
+    rig.connector.provision(thing.object, words.external)
+    count = 2 * rig.connector.capabilities.write_batch + 1
+    old = rig.fill(thing, count, at=OLD) if kind in ("update", "archive") else [""] * count
+    writes = [
+        Write(
+            f"k{n}",
+            "create" if kind == "upsert" else kind,  # type: ignore[arg-type]
+            {} if kind == "archive" else thing.row(f"n{n}"),
+            id=id,
+            external=(words.external, f"e-{n}") if kind == "upsert" else None,
+        )
+        for n, id in enumerate(old)
+    ]
+    before = sum(call.wrote for call in rig.calls)
+    assert not any(result.error for result in rig.push(thing, *writes))
+    assert sum(call.wrote for call in rig.calls) - before == 3
+
+
 @pytest.mark.parametrize("kind", ["create", "upsert", "update"])
 def test_a_bad_item_fails_alone(rig: Rig, kind: str) -> None:
     thing, words = rig.words.contact, rig.words

@@ -2,16 +2,23 @@
 
 from __future__ import annotations
 
+import json
+from datetime import timedelta
 from typing import Any
 
 import pytest
+from werkzeug.wrappers import Response
 
-from connectors.base import Write
+from connectors.base import Write, WriteResult
+from connectors.budget import USUAL, Budget, Terms
 from connectors.errors import (
     AuthenticationFailed,
+    Bug,
     ConnectorError,
+    Gone,
     Invalid,
     Locked,
+    PermissionDenied,
     QuotaExhausted,
     Throttled,
     Unavailable,
@@ -266,6 +273,7 @@ def test_a_token_ended_by_the_vendor_is_renewed(rig: Rig) -> None:
     assert len(rig.calls) - before <= 6
 
 
+@pytest.mark.needs("tokens")
 @pytest.mark.parametrize(("kind", "options"), [way for way in MOMENTS if way[0] != "throttle"])
 def test_a_sign_in_that_fails_for_a_moment_is_repeated(
     rig: Rig, kind: str, options: dict[str, Any]
@@ -357,6 +365,79 @@ def test_a_vendor_that_goes_away_midway_through_a_push(rig: Rig) -> None:
     rig.clear_faults()
     assert all(result.error is None for result in rig.push(thing, *writes))
     assert len(rig.truth(thing)) == len(writes)
+
+
+def _answer(rig: Rig, status: int, body: Any) -> None:
+    """From now on the sandbox says the same to everything."""
+    text = body if isinstance(body, str) else json.dumps(body)
+    kind = "text/html" if isinstance(body, str) else "application/json"
+    rig.sandbox.handle = lambda request: Response(text, status=status, content_type=kind)
+
+
+@pytest.mark.needs("wire")
+def test_what_we_may_not_do_needs_a_person(rig: Rig) -> None:
+    thing = rig.words.contact
+    rig.connector.check()
+    rig.connector.describe(thing.object)
+    _answer(rig, *rig.words.denied)
+    before = len(rig.calls)
+    with pytest.raises(PermissionDenied) as caught:
+        rig.pages(thing)
+    with pytest.raises(PermissionDenied):
+        rig.push(thing, Write("k", "create", thing.row("x")))
+    assert caught.value.connection == rig.connector.connection
+    assert caught.value.words
+    assert caught.value.code
+    assert len(rig.calls) - before <= 3, "asking again does not help"
+
+
+@pytest.mark.needs("wire")
+@pytest.mark.parametrize("body", ["<html>Please sign in</html>", "[]", '"ok"', '{"ok": 1}'])
+def test_an_answer_nobody_understands_is_our_bug(rig: Rig, body: str) -> None:
+    thing = rig.words.contact
+    rig.connector.check()
+    rig.connector.describe(thing.object)
+    _answer(rig, 200, body)
+    with pytest.raises(Bug) as caught:
+        rig.pages(thing)
+    assert caught.value.connection == rig.connector.connection
+    assert "report" in caught.value.advice
+    try:
+        [result] = rig.push(thing, Write("k", "update", thing.row("x"), id="1"))
+    except Bug as error:
+        result = WriteResult("k", error=error)
+    assert isinstance(result.error, Bug)
+
+
+@pytest.mark.needs("wire")
+def test_a_used_up_day_says_when_it_goes_on(rig: Rig) -> None:
+    thing, now = rig.words.contact, rig.clock.now
+    budget = Budget("mine", Terms(share=1.0), USUAL[rig.vendor], clock=now, sleep=rig.clock.advance)
+    connector = rig.connect(budget=budget)
+    connector.check()
+    rig.fault("quota", times=None, options={"left": 0})
+    with pytest.raises(QuotaExhausted) as caught:
+        list(connector.pull(thing.object, [thing.title], None))
+    assert caught.value.until is not None
+    assert now() < caught.value.until <= now() + timedelta(hours=25)
+
+
+def test_a_write_to_a_record_merged_away(rig: Rig) -> None:
+    """It is told, with the survivor where the vendor knows it; or it reaches the survivor."""
+    thing = rig.words.contact
+    winner, loser = rig.fill(thing, 2, at=OLD)
+    survivor = rig.merge(thing, winner, loser)
+    rig.settle()
+    [result] = rig.push(thing, Write("k", "update", {thing.title: "to the loser"}, id=loser))
+    if result.error is None:
+        assert result.id == survivor
+        assert rig.truth(thing) == {survivor: "to the loser"}
+        return
+    assert isinstance(result.error, Gone)
+    assert result.error.merged_into in ("", survivor)
+    if rig.connector.capabilities.reports_merges:
+        assert result.error.merged_into == survivor
+    assert "to the loser" not in rig.truth(thing).values()
 
 
 def test_an_archive_sent_twice_does_no_harm(rig: Rig) -> None:

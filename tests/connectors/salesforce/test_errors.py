@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import importlib
 import inspect
+import pkgutil
 
 import pytest
 import requests
 import responses
+import simple_salesforce
 import simple_salesforce.exceptions as sdk
 
 from connectors import errors
@@ -43,6 +46,17 @@ STATUS = {
     "SalesforceResourceNotFound": 404,
     "SalesforceGeneralError": 500,
 }
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_the_sdk_has_these_exceptions_and_no_others() -> None:
+    found = set()
+    for info in pkgutil.walk_packages(simple_salesforce.__path__, "simple_salesforce."):
+        for _, made in inspect.getmembers(importlib.import_module(info.name), inspect.isclass):
+            if issubclass(made, BaseException) and made.__module__.startswith("simple_salesforce"):
+                found.add(made)
+    assert found == set(SDK_ERRORS)
+    assert {made.__name__ for made in found} == EXPECTED.keys()
 
 
 @pytest.mark.parametrize("kind", SDK_ERRORS, ids=lambda kind: kind.__name__)
