@@ -292,7 +292,7 @@ def _keys() -> str:
     for name in SYNCED:
         lines.append(f"**{name}**\n")
         for place, rule in enumerate(DEFAULT_MATCH[name], start=1):
-            bounds = [f"`{near.field}` within {_bound(near)}" for near in rule.near]
+            bounds = [f"`{near.field}` {_bound(near)}" for near in rule.near]
             lines.append(f"{place}. `{rule.name}`" + "".join(f", {bound}" for bound in bounds))
         lines.append("")
     return "\n".join(lines)
@@ -300,11 +300,12 @@ def _keys() -> str:
 
 def _bound(near: match_rules.Near) -> str:
     if near.days is not None:
-        return f"{near.days:g} days"
+        return f"within {near.days:g} days"
     if near.share is not None:
-        return f"{near.share * 100:g} %"
+        return f"within {near.share * 100:g} %"
     missing = ", known on both sides" if near.needed else ""
-    return ("equality" if near.similar == 1 else f"a likeness of {near.similar:g}") + missing
+    alike = "equal" if near.similar == 1 else f"within a likeness of {near.similar:g}"
+    return f"{alike}{missing}"
 
 
 # -- commands

@@ -65,4 +65,4 @@ def test_the_table_names_every_figure(capsys: pytest.CaptureFixture[str]) -> Non
     print(quality.line(Dataset("small"), RULES, company))
     words = capsys.readouterr().out.split()
     assert words[:3] == ["small", "company", "rules"]
-    assert len(words) == 9
+    assert len(words) == 10

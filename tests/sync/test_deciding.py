@@ -164,3 +164,132 @@ def test_nothing_is_decided_while_a_run_is_at_work(
         store.commit()
     engine.dispose()
     desk.run("apart", "contact", f"left:{asked[0]}", f"right:{asked[1]}")
+
+
+# -- many at once ------------------------------------------------------------------------
+
+
+@pytest.fixture
+def several(desk: Desk) -> list[int]:
+    """Three pairs that a rule asks about; their numbers."""
+    for name in ("Ann", "Bob", "Cem"):
+        desk.create("left", name, f"{name}@x.example")
+        desk.create("right", name, f"{name}@y.example")
+    desk.run("sync")
+    return [pair["id"] for pair in desk.json("review")["reviews"]]
+
+
+def test_several_pairs_are_answered_at_once(desk: Desk, several: list[int]) -> None:
+    first, second, third = several
+    desk.run("review", "same", str(first), str(third), "--why", "met them")
+    assert [pair["id"] for pair in desk.json("review")["reviews"]] == [second]
+    desk.run("review", "apart", "--alike", "1")
+    assert desk.json("review")["reviews"] == []
+    desk.run("sync")
+    assert len(set(desk.entities())) == 4
+
+
+def test_pairs_below_the_share_are_left_alone(desk: Desk, several: list[int]) -> None:
+    desk.run("review", "apart", "--alike", "0.5")
+    assert len(desk.json("review")["reviews"]) == 3
+    desk.run("review", "same", "--alike", "0.99")
+    assert desk.json("review")["reviews"] == []
+
+
+def test_a_pair_that_cannot_be_joined_does_not_keep_the_others(
+    desk: Desk, several: list[int]
+) -> None:
+    [one, *_] = desk.json("review")["reviews"]
+    left, right = one["one"].partition(":")[2], one["two"].partition(":")[2]
+    desk.run("review", "apart", str(one["id"]))
+    desk.run("sync")  # each gets its copy in the other account
+    desk.run("same", "contact", f"left:{left}", f"right:{right}", code=2)
+    told = desk.run("review", "same", *map(str, several), code=2)
+    assert "no pair to review" in told
+    desk.run("review", "same", *map(str, several[1:]))
+    assert desk.json("review")["reviews"] == []
+
+
+def test_an_answer_needs_pairs(desk: Desk) -> None:
+    assert "name the pairs" in desk.run("review", "same", code=2)
+
+
+# -- scores ------------------------------------------------------------------------------
+
+SCORING = SETTINGS.replace(
+    "{keys: [full_name], asks: true}], ", "full_name+birth_date], score: {review: 0.6}, "
+)
+
+
+def like_ann(desk: Desk) -> None:
+    for account, last, number in (("left", "Rockwell", "1"), ("right", "Rockwel", "2")):
+        desk.time += timedelta(seconds=10)
+        desk.accounts[account].create(
+            "contact",
+            {"first_name": "Annabel", "last_name": last, "email": f"ann{number}@x{number}.example",
+             "mobile": "081 234 5678", "birth_date": "1980-02-29"},
+        )  # fmt: skip
+
+
+def test_a_scored_pair_waits_with_what_each_field_adds(desk: Desk) -> None:
+    pytest.importorskip("splink")
+    (desk.folder / "settings.yaml").write_text(SCORING, encoding="utf-8")
+    like_ann(desk)
+    assert desk.json("sync")["objects"]["contact"]["asked"] == 1
+    [pair] = desk.json("review")["reviews"]
+    assert pair["rule"] == "score"
+    assert 0.6 <= pair["score"] <= 1
+    one, two, bits = pair["evidence"]["birth_date"]
+    assert (one, two) == ("1980-02-29", "1980-02-29")
+    assert bits > 5
+    assert f"{bits:+.1f}" in desk.run("review")
+    assert [len(account.live("contact")) for account in desk.accounts.values()] == [1, 1]
+    desk.run("review", "same", str(pair["id"]))
+    desk.run("sync")
+    assert len(set(desk.entities())) == 1
+
+
+def test_new_records_meet_old_ones_by_rules_that_were_changed_meanwhile(desk: Desk) -> None:
+    old = desk.create("left", "Ann", "a@x.example")
+    desk.run("sync")
+    changed = SETTINGS.replace("{keys: [full_name], asks: true}], ", "last_name+first_initial], ")
+    desk.accounts["right"].remove("contact", next(iter(desk.accounts["right"].live("contact"))))
+    (desk.folder / "settings.yaml").write_text(changed, encoding="utf-8")
+    desk.run("sync")
+    new = desk.create("right", "Anna", "b@y.example")
+    desk.run("sync")
+    told = desk.json("explain", "contact", new)
+    assert told["entity"] == desk.json("explain", "contact", old)["entity"]
+
+
+def test_scores_without_splink_are_refused_with_advice(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("sync.scores.scorer.available", lambda: False)
+    (desk.folder / "settings.yaml").write_text(SCORING, encoding="utf-8")
+    like_ann(desk)
+    assert "pip install 'concord-crm[match]'" in desk.run("sync", code=2)
+    assert "pip install 'concord-crm[match]'" in desk.run("train", "contact", code=2)
+    (desk.folder / "settings.yaml").write_text(SETTINGS, encoding="utf-8")
+    desk.run("sync")
+
+
+def test_what_cannot_be_scored_is_refused(desk: Desk) -> None:
+    wrong = SETTINGS.replace("contact: {match", "deal: {score: {}}\n  contact: {match")
+    (desk.folder / "settings.yaml").write_text(wrong, encoding="utf-8")
+    assert "objects.deal.score: scores are made for company and contact only" in desk.run(
+        "sync", code=2
+    )
+    wrong = SCORING.replace("review: 0.6", "model: none.json")
+    (desk.folder / "settings.yaml").write_text(wrong, encoding="utf-8")
+    assert "`concord train contact` writes such a file" in desk.run("sync", code=2)
+    wrong = SCORING.replace("review: 0.6", "link: 0.99")
+    (desk.folder / "settings.yaml").write_text(wrong, encoding="utf-8")
+    assert "greater than or equal to 0.9999" in desk.run("sync", code=2)
+
+
+def test_training_needs_records(desk: Desk) -> None:
+    pytest.importorskip("splink")
+    desk.create("left", "Ann", "a@x.example")
+    desk.run("sync")
+    assert "too few to train on" in desk.run("train", "contact", code=2)
