@@ -1,8 +1,8 @@
 """How well records are matched where it is known who is who: the shipped rules on the demo's
 accounts and on FEBRL 3 and 4, alone and with scores. Precision is the share of the linked pairs
-that are right, recall the share of the true pairs (across accounts) that are linked; `asked` are the
-pairs that people are asked about, `share` the part of all records in them, `right` those that
-are the same thing, `then` the recall once all are answered.
+that are right, recall the share of the true pairs (across accounts) that are linked; `asked` are
+the pairs that people are asked about, `share` the part of all records in them, `right` those
+that are the same thing, `then` the recall once all are answered.
 """
 
 from __future__ import annotations
