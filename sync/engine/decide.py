@@ -16,6 +16,7 @@ from sync.engine.gone import bury
 from sync.engine.merge import merge
 from sync.engine.placing import place
 from sync.engine.plan import Planned, plan
+from sync.engine.portions import portions
 from sync.engine.wiring import Wiring
 from sync.model import (
     Decision,
@@ -28,7 +29,7 @@ from sync.model import (
     Replica,
     fingerprint,
 )
-from sync.store import books, entities, queues, replicas
+from sync.store import books, entities, queues, replicas, waiting
 from sync.store.database import chunks
 
 #: Entities merged and planned in one transaction.
@@ -37,23 +38,24 @@ BATCH = 250
 
 def decide(wiring: Wiring, object: str) -> None:
     """Everything that waits for a decision on one object."""
-    waiting = replicas.waiting(wiring.session, object)
-    gone = [replica for replica in waiting if replica.deleted]
-    live = [replica for replica in waiting if not replica.deleted]
+    gone = waiting.gone(wiring.session, object)
     doomed = bury(wiring, object, gone) if gone else set()
     for batch in chunks(sorted(doomed), BATCH):
         _settle(wiring, object, batch, doomed, set())  # nothing else remembers the burial
-    placed = place(wiring, object, live)
+    for portion in portions(wiring, object):
+        place(wiring, object, portion.live, keyed=portion.keyed)
+        wiring.session.commit()
     doomed |= queues.planned_archives(wiring.session, object)
     asked = identity.questioned(wiring.session, object)
-    touched = placed | set(queues.touched(wiring.session, object))
     wiring.session.commit()
-    done = 0
-    for batch in chunks(sorted(touched), BATCH):
-        _settle(wiring, object, batch, doomed, asked)
-        wiring.session.commit()
-        done += len(batch)
-        wiring.progress.step("decide", object, "", done, len(touched))
+    done = known = 0
+    for names in waiting.entities(wiring.session, object):
+        known += len(names)
+        for batch in chunks(names, BATCH):
+            _settle(wiring, object, batch, doomed, asked)
+            wiring.session.commit()
+            done += len(batch)
+            wiring.progress.step("decide", object, "", done, known)
 
 
 def _settle(

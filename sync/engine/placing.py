@@ -19,24 +19,32 @@ from sync.engine.wiring import Wiring
 from sync.match_rules import RuleSettings
 from sync.model import Place, Replica, entity_id, fingerprint
 from sync.scores.features import features_of
-from sync.store import books, entities, queues, replicas
+from sync.store import books, entities, queues, replicas, waiting
 from sync.store.database import Session, chunks
 
 #: Rule of the link of a record that was deleted and came back.
 RESTORED = "restored"
 
 
-def place(wiring: Wiring, object: str, live: Sequence[Replica]) -> set[str]:
-    """Link unlinked records; the entities that these replicas belong to."""
+def save_keys(wiring: Wiring, object: str, live: Sequence[Replica]) -> None:
+    """Store the match keys of these replicas."""
+    keys = {c.place: c.keys for c in _candidates(wiring, object, live)}
+    replicas.save_keys(wiring.session, object, keys)
+
+
+def place(wiring: Wiring, object: str, live: Sequence[Replica], *, keyed: bool = False) -> None:
+    """Link unlinked records. `live` is all that waits, unless the match keys of all that waits
+    are stored already (`keyed`)."""
     session = wiring.session
     limit = wiring.settings.object(object).key_limit
     fresh = _candidates(wiring, object, live)
-    replicas.save_keys(session, object, {c.place: c.keys for c in fresh})
+    if not keyed:
+        replicas.save_keys(session, object, {c.place: c.keys for c in fresh})
     unlinked = [c for c in fresh if c.entity is None]
-    found = {c.entity for c in fresh if c.entity is not None}
     if not unlinked:
-        return found
-    _make_keys_again(wiring, object, {c.place for c in fresh})
+        return
+    if not keyed:
+        make_keys_again(wiring, object)
     candidates = {c.place: c for c in fresh}
     shared = replicas.sharing(
         session,
@@ -82,22 +90,19 @@ def place(wiring: Wiring, object: str, live: Sequence[Replica]) -> set[str]:
     tally.duplicates += len(outcome.duplicates)
     now = wiring.clock()
     tally.asked += identity.ask(session, object, outcome.asked, candidates, wiring.run, now)
-    return found | {link.entity for link in links}
 
 
-def _make_keys_again(wiring: Wiring, object: str, made: set[Place]) -> None:
-    """Where the rules have changed, the keys of all records but those `made` just now: a new
-    record must meet what was there before the change."""
+def make_keys_again(wiring: Wiring, object: str) -> None:
+    """Where the rules have changed, the keys of all records but those that wait, whose keys were
+    made just now: a new record must meet what was there before the change."""
     session = wiring.session
     readings = {name: wiring.reading(name) for name in wiring.settings.connections}
     digest = fingerprint([wiring.key_parts(object), {n: r.as_json() for n, r in readings.items()}])
     if replicas.keys_made_by(session, object) == digest:
         return
-    others = [place for place in replicas.live_places(session, object) if place not in made]
-    for batch in chunks(others):
-        found = replicas.load(session, object, batch).values()
-        keys = {c.place: c.keys for c in _candidates(wiring, object, list(found))}
-        replicas.save_keys(session, object, keys)
+    for names in waiting.at_rest(session, object):
+        for batch in chunks(names):
+            save_keys(wiring, object, waiting.by_place(session, object, batch))
     replicas.note_keys_made(session, object, digest)
 
 

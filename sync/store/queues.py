@@ -32,13 +32,6 @@ def take_touched(session: Session, object: str, entities: Iterable[str]) -> None
         )
 
 
-def touched(session: Session, object: str) -> list[str]:
-    """Entities to decide although no replica of theirs waits, ordered."""
-    column = tables.touched.c
-    query = sa.select(column.entity).where(column.object == object).order_by(column.entity)
-    return [row[0] for row in session.rows(query)]
-
-
 @dataclass(frozen=True, slots=True)
 class Pending:
     """An entity that waits for a link of another object in one connection.

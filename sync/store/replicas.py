@@ -82,13 +82,6 @@ def save(session: Session, object: str, replicas: Iterable[Replica], listed_run:
     )
 
 
-def waiting(session: Session, object: str) -> list[Replica]:
-    """Replicas whose change nobody has merged yet, ordered by place."""
-    query = sa.select(tables.replica).where(_R.object == object, _R.waiting.is_(True))
-    query = query.order_by(_R.connection, _R.record)
-    return [_replica(row._mapping) for row in session.rows(query)]
-
-
 def mark_listed(session: Session, object: str, places: Iterable[Place], run: int) -> None:
     """Note that a complete listing contained these records."""
     for place_batch in chunks(list(places)):
@@ -236,10 +229,22 @@ def note_keys_made(session: Session, object: str, digest: str) -> None:
     session.upsert(tables.made, [{"name": f"keys {object}", "digest": digest}])
 
 
-def live_places(session: Session, object: str) -> list[Place]:
-    """All records of an object that are not deleted, in order."""
-    query = sa.select(_R.connection, _R.record).where(_R.object == object, _R.deleted.is_(False))
-    return [Place(*row) for row in session.rows(query.order_by(_R.connection, _R.record))]
+def keys_of(session: Session, object: str, places: Iterable[Place]) -> set[tuple[str, str]]:
+    """The match keys of these records: (rule, key)."""
+    column = tables.match_key.c
+    wanted: dict[str, list[str]] = defaultdict(list)
+    for place in places:
+        wanted[place.connection].append(place.record)
+    found: set[tuple[str, str]] = set()
+    for connection, records in wanted.items():
+        for batch in chunks(sorted(records)):
+            query = sa.select(column.rule, column.key).where(
+                column.object == object,
+                column.connection == connection,
+                column.record.in_(batch),
+            )
+            found |= {(row[0], row[1]) for row in session.rows(query)}
+    return found
 
 
 def sharing(

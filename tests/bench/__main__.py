@@ -9,9 +9,14 @@ import argparse
 from collections.abc import Sequence
 from types import ModuleType
 
-from tests.bench import calls, quality, translate
+from tests.bench import calls, memory, quality, translate
 
-PARTS: dict[str, ModuleType] = {"calls": calls, "quality": quality, "translate": translate}
+PARTS: dict[str, ModuleType] = {
+    "calls": calls,
+    "quality": quality,
+    "translate": translate,
+    "memory": memory,
+}
 
 
 def main(words: Sequence[str] | None = None) -> None:

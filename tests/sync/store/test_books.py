@@ -14,11 +14,16 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Engine
 
 from sync.model import Place, PlannedWrite, Replica
-from sync.store import books, queues, replicas, tables
+from sync.store import books, queues, replicas, tables, waiting
 from sync.store.books import LeaseHeld, holder_name, release_lease, take_lease
-from sync.store.database import reading, session
+from sync.store.database import Session, reading, session
 
 NOW = datetime(2026, 3, 2, 9, 0, 0, tzinfo=UTC)
+
+
+def to_decide(store: Session) -> list[str]:
+    """Contacts to decide on."""
+    return [entity for names in waiting.entities(store, "contact") for entity in names]
 
 
 class TestSessions:
@@ -27,9 +32,9 @@ class TestSessions:
             assert books.start_run(store, "dry run", NOW) > 0
             queues.touch(store, "contact", ["a"])
             store.commit()
-            assert queues.touched(store, "contact") == ["a"]
+            assert to_decide(store) == ["a"]
         with session(database) as store:
-            assert queues.touched(store, "contact") == []
+            assert to_decide(store) == []
             assert books.runs(store) == []
 
     def test_what_was_not_committed_is_gone(self, database: Engine) -> None:
@@ -38,7 +43,7 @@ class TestSessions:
             store.commit()
             queues.touch(store, "contact", ["b"])
         with session(database) as store:
-            assert queues.touched(store, "contact") == ["a"]
+            assert to_decide(store) == ["a"]
 
     def test_upserts_replace_by_primary_key(self, database: Engine) -> None:
         with session(database) as store:
@@ -70,7 +75,8 @@ class TestReplicas:
             places = [one.place, two.place, Place("hubspot", "1")]
             assert replicas.load(store, "contact", places) == {one.place: one, two.place: two}
             assert replicas.load(store, "deal", places) == {}
-            assert replicas.waiting(store, "contact") == [one]
+            [names] = waiting.live(store, "contact")
+            assert waiting.by_place(store, "contact", names) == [one]
 
     def test_unlisted_are_those_that_no_page_contained(self, database: Engine) -> None:
         def replica(record: str, deleted: bool = False) -> Replica:
@@ -121,12 +127,12 @@ class TestQueues:
             queues.save_pending(store, [waits, waits])
             queues.settle_pending(store, "hubspot", "company", ["record:7"])
             queues.settle_pending(store, "zoho", "company", ["record:8", "entity:7"])
-            assert queues.touched(store, "contact") == []
+            assert to_decide(store) == []
             queues.settle_pending(store, "zoho", "company", ["record:7"])
-            assert queues.touched(store, "contact") == ["con_1"]
+            assert to_decide(store) == ["con_1"]
             queues.take_touched(store, "contact", ["con_1"])
             queues.settle_pending(store, "zoho", "company", ["record:7"])
-            assert queues.touched(store, "contact") == []
+            assert to_decide(store) == []
 
     def write(self, entity: str, title: str, kind: str = "update") -> PlannedWrite:
         return PlannedWrite("zoho", "contact", entity, "1", kind, {"t": title}, {})  # type: ignore[arg-type]
