@@ -232,12 +232,17 @@ class Reader:
         """A single GET, which is documented to lead from a merged id to the survivor."""
         properties = words.asked_properties(object, list(fields))
         query = [("archived", "false")]
-        if len(",".join(properties)) <= _URL_ROOM:
+        in_url = len(",".join(properties)) <= _URL_ROOM
+        if in_url:
             query.append(("properties", ",".join(properties)))
         try:
-            return self._wire.call("GET", self._paths.objects(object, id), query=query).body
+            found = self._wire.call("GET", self._paths.objects(object, id), query=query).body
         except (Gone, Misconfigured):
             return None
+        if in_url:
+            return found
+        raws, _ = self.batch(object, [str(found["id"])], fields)
+        return raws[0] if raws else None
 
     # -- search
 

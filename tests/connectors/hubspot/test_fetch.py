@@ -39,6 +39,19 @@ def test_a_merged_id_that_batch_read_does_not_resolve(scripted: Scripted) -> Non
     assert [(r.id, r.merged_into) for r in found] == [("9", ""), ("3", "9")]
 
 
+def test_a_survivor_is_read_whole_where_its_properties_fit_no_url(scripted: Scripted) -> None:
+    fields = ["lastname", *(f"property_with_a_rather_long_name_{n}" for n in range(300))]
+    short = {"id": "9", "properties": {"email": "a@x.example"}, "updatedAt": "2026-01-01T00:00:00Z"}
+    whole = {**short, "properties": dict.fromkeys(fields, "x")}
+    nothing = Answer(207, {"status": "COMPLETE", "results": [], "numErrors": 1, "errors": []})
+    read = Answer(body={"status": "COMPLETE", "results": [whole]})
+    scripted.script.say(nothing, nothing, Answer(body=short), read)
+    survivor, merged = scripted.connector.fetch("contacts", ["3"], fields)
+    assert survivor.values.keys() == set(fields)
+    assert merged.merged_into == "9"
+    assert all(len(path) < 15_000 for _, path, _, _ in scripted.script.asked)
+
+
 def test_erased_and_unknown_ids_are_gone(box: Box) -> None:
     [id] = box.sandbox.load("contacts", [{"email": "a@example.com"}])
     box.api("POST", "/crm/v3/objects/contacts/gdpr-delete", {"objectId": id}, status=204)

@@ -231,6 +231,30 @@ def test_what_was_associated_is_read_where_the_plan_does_not_say(box: Box) -> No
     assert box.sandbox.state("deals")[0]["associations.contacts"] == (y, z)
 
 
+@pytest.mark.parametrize("kind", ["cut_before", "cut_after"])
+@pytest.mark.parametrize("path", ["batch/update", "associations/.*/create", "associations/.*/arch"])
+def test_an_update_whose_reply_is_lost_is_sent_again(box: Box, kind: str, path: str) -> None:
+    """Records and associations can be written twice without harm."""
+    old, new = box.sandbox.load("companies", [{"name": "old"}, {"name": "new"}])
+    ids = [deal_with(box, **{"associations.companies": old}) for _ in range(3)]
+    writes = [
+        Write(
+            id, "update", {"dealname": "renamed", "associations.companies": new}, id=id,
+            before={"associations.companies": old},
+        )
+        for id in ids
+    ]  # fmt: skip
+    box.server.faults.add(Fault("hubspot", kind, path=path, times=1))
+    try:
+        found = box.connect().push("deals", writes)
+        assert sum(line["struck"] for line in box.server.faults.lines()) == 1
+    finally:
+        box.server.faults.clear()
+    assert not [r for r in found if r.error or r.field_errors]
+    assert {row["dealname"] for row in box.sandbox.state("deals")} == {"renamed"}
+    assert {primary(box, "deals", id) for id in ids} == {new}
+
+
 def test_a_failed_association_costs_neither_the_old_one_nor_its_neighbours(box: Box) -> None:
     a, b, lost = box.sandbox.load("companies", [{"name": n} for n in "abc"])
     box.sandbox.remove("companies", lost)
