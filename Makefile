@@ -2,7 +2,7 @@
 # make test    all tests
 # make lint    ruff, mypy, import contracts
 # make docs    write the generated parts of docs/ again
-# make bench   calls against the fewest possible, and speed; BENCH="calls --help" for options
+# make bench   calls against the fewest possible, speed, memory; BENCH="calls --help" for options
 # make roundtrip  random values of every type through every pair of vendors and back
 #
 # The first one makes a virtualenv in .venv and installs into it; `make clean` removes both.
