@@ -20,7 +20,9 @@ NAMES = 30_000
 
 def gone(session: Session, object: str) -> list[Replica]:
     """Replicas whose deletion nobody has followed yet, ordered by place."""
-    found = [Place(row[0], row[1]) for row in session.rows(_records(object, waiting=True, deleted=True))]
+    found = [
+        Place(row[0], row[1]) for row in session.rows(_records(object, waiting=True, deleted=True))
+    ]
     return by_place(session, object, found)
 
 

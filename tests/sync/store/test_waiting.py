@@ -40,6 +40,7 @@ def test_live_records_come_in_order(database: Engine) -> None:
         assert [replica.place for replica in waiting.gone(store, "contact")] == [
             Place("zoho", "99")
         ]
+        assert list(waiting.at_rest(store, "contact")) == [[Place("hubspot", "1")]]
         assert list(waiting.live(store, "deal")) == []
 
 
