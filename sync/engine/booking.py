@@ -235,16 +235,16 @@ def _undos(wiring: Wiring) -> frozenset[int]:
     return frozenset(row["id"] for row in books.runs(wiring.session, kind="undo"))
 
 
-#: What a record can be made without, for the time being.
-_SPARED = frozenset({Kind.CHOICE, Kind.CHOICES, Kind.REFERENCE, Kind.REFERENCES})
+#: What a record is known by: it is not made without.
+_TELLING = frozenset({Kind.TEXT, Kind.EMAIL, Kind.DOMAIN})
 
 
 def _refused(batch: Batch, queued: Queued, error: ConnectorError) -> set[str]:
     """Fields that the vendor blames for refusing all of a write. They wait, and do not keep back
     the others; fields that are decided together (an address, amount and currency) wait together.
 
-    A record is made without an option or a reference, but not without its name, nor without the
-    unique value that another record has: it would be there twice.
+    A record is made without an option or a date, but not without its name, nor without the unique
+    value that another record has: it would be there twice.
     """
     write = queued.write
     creates = write.kind == "create"
@@ -258,9 +258,7 @@ def _refused(batch: Batch, queued: Queued, error: ConnectorError) -> set[str]:
     groups = {fields[name].group for name in blamed} - {""}
     blamed |= {name for name in sent if fields[name].group in groups}
     mapped = translator.document.fields
-    if creates and not all(
-        fields[name].kind in _SPARED and not mapped[name].on_create for name in blamed
-    ):
+    if creates and any(fields[name].kind in _TELLING or mapped[name].on_create for name in blamed):
         return set()
     return blamed
 
