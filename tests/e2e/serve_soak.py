@@ -27,10 +27,12 @@ from tests.e2e.side import Side
 
 #: Seconds between two runs of the hub.
 EVERY = 3.0
+#: Seconds that the start and the first run may take on a busy machine.
+_FIRST_RUN = 120.0
 
 
 def soak(folder: Path, seconds: float, seed: int) -> dict[str, Any]:
-    """Serve for `seconds` with edits arriving; what was found.
+    """Serve, and once records are shared for `seconds` more with edits arriving; what was found.
 
     Returns: edits, runs, lag (seconds from the last edit until all agreed), disagreements,
     exit_code, stop_seconds.
@@ -41,6 +43,9 @@ def soak(folder: Path, seconds: float, seed: int) -> dict[str, Any]:
     try:
         with log.open("wb") as stream:
             hub = subprocess.Popen(side.command("serve"), stderr=stream)
+        slowest = time.monotonic() + _FIRST_RUN
+        while not _shared(side) and hub.poll() is None and time.monotonic() < slowest:
+            time.sleep(0.2)
         until, edits = time.monotonic() + seconds, 0
         while time.monotonic() < until and hub.poll() is None:
             time.sleep(1)
@@ -67,7 +72,7 @@ def soak(folder: Path, seconds: float, seed: int) -> dict[str, Any]:
 
 def _edit(side: Side, chance: random.Random, number: int) -> bool:
     """One person changes one contact's job title in one account."""
-    linked = [places for places in _linked(side) if len(places) == len(VENDORS)]
+    linked = _shared(side)
     if not linked:
         return False
     vendor, places = chance.choice(VENDORS), chance.choice(linked)
@@ -80,6 +85,11 @@ def _edit(side: Side, chance: random.Random, number: int) -> bool:
             {document.fields["job_title"].native: f"Title {number}"},
         )
     return True
+
+
+def _shared(side: Side) -> list[dict[str, str]]:
+    """Those of them that all accounts have."""
+    return [places for places in _linked(side) if len(places) == len(VENDORS)]
 
 
 def _linked(side: Side) -> list[dict[str, str]]:
