@@ -24,6 +24,9 @@ PAGE, ROWS = 2_000, 50_000
 #: Opportunities whose contact roles are asked for together.
 GROUP = 10_000
 
+#: Contact roles by opportunity; None for one that is deleted.
+Roles = Mapping[str, list[dict[str, Any]] | None]
+
 
 class Sweeper:
     """Reads whole objects by id."""
@@ -90,7 +93,10 @@ class Sweeper:
                     if not more:
                         sweep = replace(sweep, locator=result.locator)
                     last = not more and not result.locator
-                    records = self._rows.records(plan, rows, whole=True)
+                    # Deleted since the job read it: its roles went with it, and the changes
+                    # that follow the load tell of it.
+                    there = [row for row in rows if roles.get(row["Id"], ()) is not None]
+                    records = self._rows.records(plan, there, whole=True)
                     cursor = sweep.end if last else sweep.dump()
                     yield sweep, Page(records, cursor, last, sweep.expected)
                 if not result.locator:
@@ -100,7 +106,7 @@ class Sweeper:
 
     def _parts(
         self, plan: Plan, result: ResultPage
-    ) -> Iterator[tuple[list[list[str]], Mapping[str, list[dict[str, Any]]], bool]]:
+    ) -> Iterator[tuple[list[list[str]], Roles, bool]]:
         """The rows of a result by pages, with the contact roles among them, and whether there
         are more; one empty part if there are no rows."""
         at = result.columns.index("Id") if "Id" in result.columns else 0
@@ -108,7 +114,7 @@ class Sweeper:
         while True:
             # The roles of many pages come in one query.
             group = list(islice(result.rows, GROUP if plan.roles else PAGE))
-            roles = self._roles(group[0][at], group[-1][at]) if plan.roles and group else {}
+            roles: Roles = self._roles(group[0][at], group[-1][at]) if plan.roles and group else {}
             for start in range(0, len(group) or 1, PAGE):
                 part = group[start : start + PAGE]
                 left -= len(part)
@@ -121,7 +127,7 @@ class Sweeper:
         plan: Plan,
         columns: Sequence[str],
         cells: Sequence[str],
-        roles: Mapping[str, list[dict[str, Any]]],
+        roles: Roles,
     ) -> dict[str, Any]:
         """A row as a query over REST would give it."""
         known = plan.info.fields
@@ -138,21 +144,28 @@ class Sweeper:
                 connection=connection,
             ) from error
         if plan.roles:
-            row[ROLES] = {"done": True, "records": roles.get(row["Id"], [])}
+            row[ROLES] = {"done": True, "records": roles.get(row["Id"]) or []}
         # Compound fields are not asked for; over REST they come as no value.
         return dict.fromkeys(plan.fields) | row
 
-    def _roles(self, first: str, last: str) -> dict[str, list[dict[str, Any]]]:
+    def _roles(self, first: str, last: str) -> Roles:
         """The contact roles of the opportunities from `first` to `last`, by opportunity: the
         Bulk API knows no sub-selects."""
         soql = (
-            f"SELECT OpportunityId, {ROLE_FIELDS} FROM OpportunityContactRole WHERE "
+            f"SELECT OpportunityId, Opportunity.IsDeleted, {ROLE_FIELDS} "
+            "FROM OpportunityContactRole WHERE "
             f"OpportunityId >= {listed([first])[1:-1]} AND OpportunityId <= "
             f"{listed([last])[1:-1]} ORDER BY OpportunityId"
         )
-        found: dict[str, list[dict[str, Any]]] = {}
-        for role in self._client.query_all(soql):
-            found.setdefault(to18(role["OpportunityId"]), []).append(role)
+        found: dict[str, list[dict[str, Any]] | None] = {}
+        for role in self._client.query_all(soql, deleted=True):
+            opportunity = to18(role["OpportunityId"])
+            if (role.get("Opportunity") or {}).get("IsDeleted"):
+                found[opportunity] = None
+                continue
+            held = found.setdefault(opportunity, [])
+            if held is not None and not role["IsDeleted"]:
+                held.append(role)
         return found
 
     # By queries

@@ -158,6 +158,21 @@ def test_deals_come_with_their_contacts(org: Org, small: None) -> None:
     assert sizes == [n % 5 for n in range(13)]
 
 
+def test_a_deal_deleted_during_the_load_does_not_pass_for_one_without_contacts(org: Org) -> None:
+    deal = {"StageName": "Prospecting", "CloseDate": "2026-03-31"}
+    [contact] = org.sandbox.load("Contact", [{"LastName": "x"}])
+    rows = [{**deal, "Name": f"d{n}", ROLES: [contact]} for n in range(30)]
+    made = org.sandbox.load("Opportunity", rows)
+    org.server.faults.add(
+        # The roles are the only thing a first load asks with what was deleted.
+        Fault("salesforce", "remove", path="/queryAll", object="Opportunity",
+              options={"id": made[3]})
+    )  # fmt: skip
+    found = records(org.connect(bulk_from="10").pull("Opportunity", ["Name", ROLES], None))
+    assert {record.id for record in found} == {*made} - {made[3]}
+    assert all(record.values[ROLES] == (contact,) for record in found)
+
+
 @pytest.mark.parametrize("object", ["Account", "Case"])
 def test_other_objects_too(org: Org, object: str) -> None:
     org.sandbox.load("Account", [{"Name": "a", "AnnualRevenue": "0.5", "NumberOfEmployees": 3}])
