@@ -90,7 +90,12 @@ def _one(chosen: argparse.Namespace) -> int:
     )
 
     class Seeded(Hub):
-        pass
+        """The same machine; tells how far it is."""
+
+        def teardown(self) -> None:
+            super().teardown()
+            if STATISTICS["examples"] % 100 == 0:
+                print(f"seed {chosen.seed}: {STATISTICS['examples']} examples", file=sys.stderr)
 
     broken = 0
     try:

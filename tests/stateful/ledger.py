@@ -60,6 +60,15 @@ class Heard:
                 ours = (found["connection"], found["record"]) == (edit.account, edit.record)
                 yield found, ours or self.home(line.entity) == entity
 
+    def archived(self, edit: Edit) -> bool:
+        """Whether the hub archived the record since."""
+        return any(
+            line.id > edit.line
+            and line.action == "archive"
+            and (line.connection, line.record) == (edit.account, edit.record)
+            for line in self.lines
+        )
+
     def moved(self, edit: Edit, entity: str) -> bool:
         """Whether the entity got or gave a record since: first values are merged anew."""
         moving = ("link", "same", "split", "gone", "apart")
@@ -159,6 +168,8 @@ class Ledger:
     def _check(self, edit: Edit, heard: Heard) -> None:
         entity = heard.links.get((edit.account, edit.record))
         where = f"{edit.account} {edit.object} {edit.record} {edit.field.name}"
+        if entity is None and heard.archived(edit):
+            return  # somebody deleted it elsewhere, and that travels
         assert entity is not None, f"law 1: {where} was edited, but belongs to nothing"
         group = {f.name for f in _fellows(edit)}
         if any((entity, name) in heard.waiting for name in group):

@@ -24,7 +24,7 @@ from sync.engine.report import Report
 from sync.model import Place
 from sync.store.database import Session, session
 from sync.store.decisions import Verdict
-from tests.stateful.accounts import FAULTS, NAMES, Climate
+from tests.stateful.accounts import FAULTS, NAMES, Climate, plain
 from tests.stateful.laws import Laws, carried_out, promised
 from tests.stateful.ledger import Ledger
 from tests.stateful.observed import VARIANTS, Observed
@@ -538,6 +538,7 @@ class Hub(RuleBasedStateMachine):
         self.check_overwritten(plan)
         STATISTICS["planned writes applied"] += len(done)
         STATISTICS["planned writes refused"] += len(refused)
+        STATISTICS["planned writes found made"] += report.already
 
     @rule(pick=st.integers(0, 3), edits=EDITS)
     @counted
@@ -603,7 +604,7 @@ class Hub(RuleBasedStateMachine):
                     rendition = account.quirks.renditions.get(field)
                     if field in before and rendition is None:
                         said = before[field]
-                        assert str(said or "") == str(_plain(old) or ""), (
+                        assert same_value(spec.kind, plain(old), said), (
                             f"law 9: {name} {found.record} {field} was {old!r}, the plan "
                             f"expected {said!r}"
                         )
@@ -656,13 +657,15 @@ class Hub(RuleBasedStateMachine):
     @rule(
         at=st.integers(1, 40),
         kind=st.sampled_from(("before commit", "after commit", "before call", "after call")),
+        undoing=st.sampled_from((False, False, True)),
         edits=EDITS,
     )
     @counted
-    def crash(self, at: int, kind: str, edits: Edits) -> None:
-        """A run dies."""
+    def crash(self, at: int, kind: str, undoing: bool, edits: Edits) -> None:
+        """A run dies, or an undo."""
         self.type(edits)
-        if self.world.crash(at, kind):
+        runs = self.world.writing_runs() if undoing else []
+        if self.world.crash(at, kind, (lambda: self.world.undo(runs[0])) if runs else None):
             STATISTICS["crashes"] += 1
 
     @rule(
@@ -701,10 +704,6 @@ class Hub(RuleBasedStateMachine):
 def same_value(kind: Kind, one: Any, two: Any) -> bool:
     """Equality as the hub has it."""
     return values.same(kind, one, two, "TH")
-
-
-def _plain(value: Value) -> Any:
-    return ";".join(value) if isinstance(value, tuple) else value
 
 
 #: The long form is `python -m tests.stateful`.

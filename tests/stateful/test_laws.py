@@ -15,7 +15,7 @@ from hypothesis.stateful import run_state_machine_as_test
 from tests.stateful.machine import SETTINGS, Hub
 
 #: Examples of one part.
-EXAMPLES = int(os.environ.get("CONCORD_STATEFUL_EXAMPLES", "25"))
+EXAMPLES = int(os.environ.get("CONCORD_STATEFUL_EXAMPLES", "30"))
 
 
 @pytest.mark.parametrize("part", range(8))
