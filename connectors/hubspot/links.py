@@ -88,7 +88,9 @@ class Links:
         self, object: str, association: Association, raws: Sequence[Mapping[str, Any]]
     ) -> dict[str, Value]:
         """The same from a list reply that brought its associations along; records whose reply
-        does not settle the value (paged, or no single primary) are read in a batch."""
+        does not settle the value (paged, or no single primary) are read in a batch.
+
+        One archived before that batch has none there any more; its value is left out."""
         found: dict[str, Value] = {}
         unsure: list[str] = []
         for raw in raws:
@@ -105,7 +107,8 @@ class Links:
             else:
                 found[id] = value(association, held)
         if unsure:
-            found |= self.read(object, association, unsure)
+            read = self.read(object, association, unsure)
+            found |= {id: held for id, held in read.items() if held}
         return found
 
     def add(

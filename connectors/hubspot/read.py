@@ -81,7 +81,10 @@ class Reader:
             raws, _ = self.batch(object, sorted(listed, key=int), fields)
         made = [
             records.live(
-                object, raw, fields, {name: by_id[str(raw["id"])] for name, by_id in held.items()}
+                object,
+                raw,
+                fields,
+                {n: by_id[_id(raw)] for n, by_id in held.items() if _id(raw) in by_id},
             )
             for raw in sorted(raws, key=lambda raw: int(raw["id"]))
             if str(raw["id"]) in listed  # one that was merged since comes in the next pull
@@ -172,9 +175,16 @@ class Reader:
         return raws, self._made(object, raws, fields, held)
 
     def live(self, object: str, raws: Sequence[Raw], fields: Sequence[str]) -> list[Record]:
-        """Records with their associations read: one call per 1,000 and pseudo-field."""
+        """Records with their associations read: one call per 1,000 and pseudo-field.
+
+        Those of a record archived since `raws` were read are gone: a record found without any
+        is asked for once more, and left out if it does not live.
+        """
         held = self._held(object, [str(raw["id"]) for raw in raws], fields)
-        return self._made(object, raws, fields, held)
+        bare = [id for id in map(_id, raws) if not all(by_id[id] for by_id in held.values())]
+        still, _ = self.batch(object, bare, ())
+        dead = set(bare) - set(map(_id, still))
+        return self._made(object, [raw for raw in raws if _id(raw) not in dead], fields, held)
 
     def _held(
         self, object: str, ids: Sequence[str], fields: Sequence[str]
@@ -201,13 +211,15 @@ class Reader:
         """See `connectors.base.Connector.fetch`."""
         if not ids:
             return []
+        held = self._held(object, ids, fields)  # first, as in `current`
         raws, at = self.batch(object, ids, fields)
+        assert at is not None
         missing = [id for id in dict.fromkeys(ids) if id not in {str(raw["id"]) for raw in raws}]
         survivors = {old: str(raw["id"]) for raw in raws for old in records.merged_ids(raw)}
         gone: list[Record] = []
         unresolved = [id for id in missing if id not in survivors]
         if unresolved:
-            bin, at = self.batch(object, unresolved, (), archived=True)
+            bin, _ = self.batch(object, unresolved, (), archived=True)
             gone += [records.archived(object, raw) for raw in bin if str(raw["id"]) in unresolved]
             known = {record.id for record in gone}
             for id in unresolved:
@@ -215,17 +227,20 @@ class Reader:
                     continue
                 raw = self._resolve(object, id, fields)
                 if raw is None:
-                    assert at is not None
                     gone.append(records.unknown(object, id, at))
                 else:
                     survivors[id] = str(raw["id"])
                     if survivors[id] not in {str(r["id"]) for r in raws}:
                         raws.append(raw)
-        live = self.live(object, raws, fields)
+        asked = [raw for raw in raws if _id(raw) in ids]
+        others = [raw for raw in raws if _id(raw) not in ids]
+        live = [*self._made(object, asked, fields, held), *self.live(object, others, fields)]
         by_id = {record.id: record for record in live}
-        gone += [
-            records.merged(object, id, by_id[survivors[id]]) for id in missing if id in survivors
-        ]
+        for id in missing:
+            if id in survivors and survivors[id] in by_id:
+                gone.append(records.merged(object, id, by_id[survivors[id]]))
+            elif id in survivors:
+                gone.append(records.unknown(object, id, at))
         return [*live, *gone]
 
     def _resolve(self, object: str, id: str, fields: Sequence[str]) -> Raw | None:
@@ -294,6 +309,10 @@ class Reader:
             if str((raw.get("properties") or {}).get(field) or "").casefold() in wanted
         ]
         return self.live(object, held, fields)
+
+
+def _id(raw: Raw) -> str:
+    return str(raw["id"])
 
 
 def _after(body: Mapping[str, Any]) -> str:

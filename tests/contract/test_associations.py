@@ -108,3 +108,23 @@ def test_a_record_deleted_while_it_is_read_does_not_pass_for_one_without_associa
     rig.clear_faults()
     rig.settle()
     assert mirror.take(rig.pages(thing, mirror.cursor)).rows == rig.truth(thing)
+
+
+@pytest.mark.needs("wire")
+@pytest.mark.parametrize("skip", range(4))
+@pytest.mark.parametrize("way", ["fetch", "find"])
+def test_a_record_deleted_while_it_is_asked_for_keeps_its_associations_or_is_gone(
+    rig: Rig, skip: int, way: str
+) -> None:
+    words, thing = rig.words, rig.words.deal
+    [company] = rig.fill(words.company, 1)
+    [id] = rig.load(thing, [thing.row("linked", **{words.deal_company: company})])
+    rig.settle()
+    rig.fault("remove", object=thing.object, skip=skip, options={"id": id})
+    asked = [thing.title, words.deal_company]
+    if way == "fetch":
+        found = rig.connector.fetch(thing.object, [id], asked)
+        assert [record.id for record in found] == [id]
+    else:
+        found = rig.connector.find(thing.object, thing.title, ["linked"], asked)
+    assert all(record.deleted or record.values[words.deal_company] for record in found)
