@@ -338,7 +338,7 @@ def _found(session: Session, object: str, replica: Replica, entity: str, at: dat
     entities.save(session, object, [entities.Entity(entity, fields, founded_run=run)], run, at)
     replicas.save_links(session, object, [replicas.Link(place, entity, "split")], run)
     replica.base, replica.waiting = resolved.base_records, True
-    replica.renditions, replica.expected = {}, None
+    replica.renditions = {}  # what our last write is expected to make of it still comes
     replicas.save(session, object, [replica])
     reasons = {
         name: {

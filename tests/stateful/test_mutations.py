@@ -331,3 +331,12 @@ def test_a_broken_hub_is_caught(
         broken(patch)
         with hub(climate) as made, pytest.raises(AssertionError, match=law):
             scene(made)
+
+
+def test_a_record_split_off_before_its_rendition_was_read() -> None:
+    """Found by the machine: what the vendor made of our write passed for a person's change."""
+    with hub(first=[("left", "Ann"), ("middle", "Ann")]) as made:
+        edit(made, "left", job_title="Chief of all")
+        made.sync(edits=[])
+        made.split(pick=0)
+        made.settle(full=False, edits=[])
