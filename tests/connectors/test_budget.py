@@ -361,15 +361,16 @@ def test_the_account_keeps_the_reserve_of_others(account: Account, connect: Conn
     error = exhaust(account, connector)
     assert error.until is not None
     assert made.cap == limit // 2
-    assert made.left == 0
+    dearest = 3 if account.vendor == "zoho" else 1  # credits of a COQL query
+    assert 0 <= made.left < dearest
     assert made.spent <= limit // 2
     assert used(account) - others <= limit // 2
     assert account.calls() - before <= 21
     assert account.waited == [], "an empty budget is not waited for"
-    again = account.calls()
+    again, left = account.calls(), made.left
     with pytest.raises(QuotaExhausted):
         account.pulled(connector)
-    assert account.calls() == again, "and the vendor is not asked"
+    assert account.calls() - again <= left, "and the vendor is not asked what costs more than that"
     for _ in range(limit - used(account) if account.vendor != "zoho" else 20):
         assert account.read().status_code == 200, "others have theirs"
 

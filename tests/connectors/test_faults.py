@@ -362,17 +362,21 @@ def test_users_merge_remove_and_restore(account: Account) -> None:
             act()
 
 
+#: Seconds after which each connector has looked for deletions (`deletes_every`).
+LOOK = 901
+
+
 def test_a_restored_record_is_pulled_again(account: Account) -> None:
     connector = account.connect()
     [id] = account.load("back")
-    account.control.advance(600)
+    account.control.advance(LOOK)
     pages = list(connector.pull(account.object, [account.title], None))
     account.control.remove(account.vendor, account.object, id)
-    account.control.advance(600)
+    account.control.advance(LOOK)
     pages = list(connector.pull(account.object, [account.title], pages[-1].cursor))
     assert any(r.id == id and r.deleted for page in pages for r in page.records)
     account.control.restore(account.vendor, account.object, id)
-    account.control.advance(600)
+    account.control.advance(LOOK)
     last = [r for r in account.pulled(connector, pages[-1].cursor) if r.id == id]
     assert not last[-1].deleted
     assert last[-1].values[account.title] == "back"
@@ -386,7 +390,7 @@ def test_a_record_goes_in_the_middle_of_a_pull(account: Account) -> None:
     account.fail("remove", {"id": ids[-1]}, object=account.object, skip=1)
     pages = list(connector.pull(account.object, [account.title], None))
     assert account.control.faults()[0]["struck"] == 1
-    account.control.advance(600)
+    account.control.advance(LOOK)
     seen = {r.id: r for page in pages for r in page.records}
     seen |= {r.id: r for r in account.pulled(connector, pages[-1].cursor)}
     assert {id for id, record in seen.items() if not record.deleted} == set(ids[:-1])
