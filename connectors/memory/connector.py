@@ -275,12 +275,13 @@ class MemoryConnector:
         return list(self._account.pipelines.get(object, []))
 
     def provision(self, object: str, field: str) -> Provisioned:
-        """Add the external-id field."""
+        """Add the external-id field; one that is there must be unique."""
         self._call("provision")
-        info = self._info(object)
-        created = field not in self._account.shown(info)
+        known = self._account.shown(self._info(object)).get(field)
+        if known is not None and not (known.unique or field in self._account.quirks.unique):
+            return Provisioned(object, field, False, f"make {object}.{field} unique")
         self._account.external[object] = field
-        return Provisioned(object, field, created)
+        return Provisioned(object, field, created=known is None)
 
     def close(self) -> None:
         """Nothing to release."""

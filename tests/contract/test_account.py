@@ -194,3 +194,11 @@ def test_provision_is_idempotent(rig: Rig) -> None:
         assert field.updateable
         assert not field.required
     assert rig.connect().provision(rig.words.deal.object, name).created is False
+
+
+def test_provision_says_what_an_administrator_must_do(rig: Rig) -> None:
+    """A field of that name that two records may hold alike is no use as a key."""
+    thing = rig.words.contact
+    found = rig.connector.provision(thing.object, thing.title)
+    assert not found.created
+    assert thing.title in found.advice
