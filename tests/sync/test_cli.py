@@ -219,7 +219,7 @@ def test_a_dry_run_writes_nothing_and_a_plan_is_carried_out_exactly(
 
 
 def test_a_plan_whose_record_has_changed_is_refused(desk: Desk, tmp_path: Path) -> None:
-    email = _contact(desk)
+    email = _contact(desk, Title="Analyst")
     desk.run("plan", "-o", str(tmp_path / "plan.json"))
     [row] = [r for r in desk.control.state("salesforce", "Contact") if r["Email"] == email]
     desk.control.edit("salesforce", "Contact", row["id"], {"Title": "Promoted meanwhile"})
