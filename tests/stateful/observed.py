@@ -148,6 +148,7 @@ class Observed(World):
         self.approvals: list[int] = []
         """The newest run when a held one was approved: the next ones send what was held."""
         self.statements = 0
+        self.before_run: Callable[[], None] = lambda: None
         sa.event.listen(self.engine, "before_cursor_execute", self._count)
         with session(self.engine) as store:
             for name, account in self.accounts.items():
@@ -192,6 +193,7 @@ class Observed(World):
 
     def sync(self, **options: Any) -> Report:
         """One run; time passes before it."""
+        self.before_run()
         self.pass_time(1 + self.climate.lag)
         with _in_order(self.translators):
             return run(
@@ -203,6 +205,7 @@ class Observed(World):
 
     def undo(self, number: int, **options: Any) -> Report:
         """Put back what a run wrote."""
+        self.before_run()
         self.pass_time(1 + self.climate.lag)
         with _in_order(self.translators):
             made = Options(clock=lambda: self.time, **options)
