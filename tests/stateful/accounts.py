@@ -198,7 +198,12 @@ class Watched(Account):
             before = {name: row.get(name) for name in values}
             self.log.overwritten.append(Overwritten(object, id, before))
         super().edit(object, id, values, by)
-        self._remember(object, id, by, values)
+        saved = set(values)
+        if by == PERSON and not self.quirks.returns_version:
+            # Nothing tells what became of the hub's last write from what this person typed, so
+            # who saves a record stands behind what the account has made of it.
+            saved |= self.quirks.renditions.keys() & OBJECTS[object].fields.keys()
+        self._remember(object, id, by, saved)
 
     def remove(self, object: str, id: str, by: str = PERSON) -> None:
         """As of `Account`."""
