@@ -20,7 +20,7 @@ from mapping.check import Finding, Severity, check
 from mapping.document import Document, DocumentError, catalog
 from mapping.schema import OBJECTS
 from sync.engine import release
-from sync.engine.keys import known_parts
+from sync.engine.matching.keys import known_parts
 from sync.kpis import BY_ID
 from sync.kpis import Target as KpiTarget
 from sync.scores.features import BLOCKS

@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from mapping.schema import OBJECTS, Fields
-from sync.engine.decide import compute
+from sync.engine.decide.decide import compute
 from sync.store import books
 from sync.store.database import Session
 

@@ -27,7 +27,7 @@ from mapping.schema import OBJECTS, Policy
 from sync import match_rules, settings
 from sync.cli import app
 from sync.commands.exits import MEANING
-from sync.engine.keys import known_parts
+from sync.engine.matching.keys import known_parts
 from sync.match_rules import DEFAULT_MATCH
 from sync.settings import SYNCED
 

@@ -17,8 +17,8 @@ from mapping.schema import OBJECTS
 from sync.commands.exits import no_such
 from sync.commands.hub import Hub, of, print_json
 from sync.commands.show import text
-from sync.engine import identity
-from sync.engine.identity import Refused
+from sync.engine.decide import identity
+from sync.engine.decide.identity import Refused
 from sync.engine.run import LEASE
 from sync.explain import names_of, shown
 from sync.model import Place

@@ -10,7 +10,7 @@ from rich.table import Table
 
 from sync.commands.exits import no_such
 from sync.commands.hub import of, print_json
-from sync.engine.vanished import HIDDEN
+from sync.engine.look.vanished import HIDDEN
 from sync.model import Place
 from sync.settings import SettingsError
 from sync.store import problems as store

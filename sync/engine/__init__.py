@@ -1,1 +1,1 @@
-"""One run: look (`pull`), decide (`match`, `merge`, `plan`), do (`push`), in `run`."""
+"""One run: look (`look.pull`), decide (`decide.decide`), do (`do.push`), in `run`."""

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from mapping.schema import WRITTEN_TOGETHER, Field, Fields, FieldValue, ObjectSchema, Policy
-from sync.engine.voices import Same, as_sent
+from sync.engine.decide.voices import Same, as_sent
 from sync.model import NEVER, Decision, Disagreement, Member, Merged, Place, Queued
 
 #: (field, value) -> a reference to that can be written in the record's connection.

@@ -13,12 +13,13 @@ from typing import Any
 from sqlalchemy.engine import Engine
 
 from connectors.errors import ConnectorError, QuotaExhausted
-from sync.engine import leftovers, release
+from sync.engine import release
 from sync.engine.apply import keep_only
-from sync.engine.decide import decide
+from sync.engine.decide.decide import decide
+from sync.engine.do import leftovers
+from sync.engine.do.push import push
 from sync.engine.guard import over_limits
-from sync.engine.pull import pull
-from sync.engine.push import push
+from sync.engine.look.pull import pull
 from sync.engine.report import Progress, Report, Silent
 from sync.engine.wiring import Connected, Wiring, open_connections, open_scorers
 from sync.scores.scorer import Scorer

@@ -16,9 +16,11 @@ from pathlib import Path
 from sqlalchemy.engine import Engine
 
 from mapping.schema import OBJECTS, Field, Fields, FieldValue, Kind
-from sync.engine import decide, leftovers, references, restore
-from sync.engine.plan import Target, plan
-from sync.engine.pull import reread
+from sync.engine import references, restore
+from sync.engine.decide import decide
+from sync.engine.decide.plan import Target, plan
+from sync.engine.do import leftovers
+from sync.engine.look.pull import reread
 from sync.engine.references import Reach
 from sync.engine.report import Report
 from sync.engine.restore import Kept, Written

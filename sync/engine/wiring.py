@@ -20,11 +20,11 @@ from mapping import values
 from mapping.document import catalog
 from mapping.schema import OBJECTS, Fields, FieldValue, Kind, Policy
 from mapping.translate import Translator, compile
-from sync.engine.keys import Reading, keys_of
-from sync.engine.merge import Rules
-from sync.engine.plan import Target
+from sync.engine.decide.merge import Rules
+from sync.engine.decide.plan import Target
+from sync.engine.decide.voices import Same
+from sync.engine.matching.keys import Reading, keys_of
 from sync.engine.report import Progress, Report, Silent
-from sync.engine.voices import Same
 from sync.model import Place
 from sync.scores.features import BLOCKS
 from sync.scores.numbers import NumbersError, read

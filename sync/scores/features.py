@@ -12,8 +12,8 @@ from typing import TypeAlias
 
 from mapping import values
 from mapping.schema import OBJECTS, Fields
-from sync.engine.candidates import BLOCK
-from sync.engine.keys import Reading, part
+from sync.engine.matching.candidates import BLOCK
+from sync.engine.matching.keys import Reading, part
 
 #: What is compared of one record; None is missing.
 Features: TypeAlias = dict[str, str | list[str] | None]

@@ -12,7 +12,7 @@ from typing import Any
 import duckdb
 import pyarrow as pa
 
-from sync.engine.candidates import Pair, Scored
+from sync.engine.matching.candidates import Pair, Scored
 from sync.model import Place
 from sync.scores.features import LISTS, Features
 from sync.scores.levels import DIFFERS, RESPECTS, Respect

@@ -15,11 +15,11 @@ from pathlib import Path
 
 from mapping.schema import OBJECTS
 from sync import scores
-from sync.engine.candidates import Candidate, Outcome, Scores
-from sync.engine.keys import Reading, keys_of, surname_of
-from sync.engine.match import match
-from sync.engine.placing import rules_of
-from sync.engine.scored import to_score
+from sync.engine.decide.placing import rules_of
+from sync.engine.matching.candidates import Candidate, Outcome, Scores
+from sync.engine.matching.keys import Reading, keys_of, surname_of
+from sync.engine.matching.match import match
+from sync.engine.matching.scored import to_score
 from sync.match_rules import DEFAULT_MATCH, Score
 from sync.model import Place
 from sync.quality import Quality, compare

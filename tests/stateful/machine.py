@@ -18,8 +18,8 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, rule
 from connectors.base import Value
 from mapping import values
 from mapping.schema import OBJECTS, Kind, Policy
-from sync.engine import identity
-from sync.engine.identity import Refused
+from sync.engine.decide import identity
+from sync.engine.decide.identity import Refused
 from sync.engine.report import Report
 from sync.model import Place
 from sync.store.database import Session, session

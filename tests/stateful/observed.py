@@ -24,7 +24,9 @@ from mapping import values
 from mapping.document import Document, catalog, parse_document
 from mapping.schema import Fields, Policy
 from mapping.translate import Translator, compile
-from sync.engine import pull, push, wiring
+from sync.engine import wiring
+from sync.engine.do import push
+from sync.engine.look import pull
 from sync.engine.report import Report
 from sync.engine.restore import Written, fold
 from sync.engine.run import Options, run

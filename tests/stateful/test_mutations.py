@@ -14,7 +14,10 @@ from connectors.budget import Budget
 from connectors.memory.connector import MemoryConnector
 from mapping.schema import Policy
 from mapping.translate import Translator
-from sync.engine import apply, booking, decide, merge, plan, pull, run
+from sync.engine import apply, run
+from sync.engine.decide import decide, merge, plan
+from sync.engine.do import booking
+from sync.engine.look import pull
 from sync.engine.wiring import Wiring
 from sync.model import Merged, PlannedWrite
 from sync.store import queues, replicas

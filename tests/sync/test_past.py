@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from sqlalchemy.engine import Engine
 
-from sync.engine import identity
+from sync.engine.decide import identity
 from sync.explain import explain
 from sync.model import Place
 from sync.store.database import reading, session

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from mapping import values
 from mapping.schema import OBJECTS, Fields, FieldValue, Kind, Policy
-from sync.engine.merge import Rules
+from sync.engine.decide.merge import Rules
 from sync.model import Member, Place
 
 CONTACT, DEAL = OBJECTS["contact"], OBJECTS["deal"]

@@ -160,7 +160,7 @@ def test_a_create_whose_reply_was_lost_makes_one_record(
     world: World, known: Known, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The outbox forgot it as well: the record itself says whose it is."""
-    from sync.engine import push as push_module
+    from sync.engine.do import push as push_module
 
     [id] = world.load(
         "hubspot",

@@ -5,10 +5,10 @@ from __future__ import annotations
 import pytest
 
 from mapping.schema import OBJECTS, Fields
-from sync.engine.candidates import Candidate
-from sync.engine.keys import Reading, keys_of, surname_of
-from sync.engine.match import match
-from sync.engine.placing import rules_of
+from sync.engine.decide.placing import rules_of
+from sync.engine.matching.candidates import Candidate
+from sync.engine.matching.keys import Reading, keys_of, surname_of
+from sync.engine.matching.match import match
 from sync.match_rules import DEFAULT_MATCH
 from sync.model import Place
 

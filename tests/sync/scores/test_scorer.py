@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from mapping.schema import Fields
-from sync.engine.keys import Reading
+from sync.engine.matching.keys import Reading
 from sync.model import Place
 from sync.scores import scorer
 from sync.scores.features import BLOCKS, Features, features_of

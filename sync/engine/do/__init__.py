@@ -1,0 +1,1 @@
+"""Do: the outbox is sent, and every result stored."""

@@ -1,0 +1,1 @@
+"""Matching: which records are the same real thing. No module here reads or writes anything."""
