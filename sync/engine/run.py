@@ -137,10 +137,11 @@ def _run(
     for name, error in failed.items():
         wiring.give_up(name, error)
     try:
+        leftovers.expect(wiring)
         stages(wiring)
         report.status = _status(wiring)
     except BaseException:
-        report.status = "failed"
+        report.status = "held" if report.status == "held" else "failed"
         session.rollback()
         raise
     finally:
@@ -169,10 +170,8 @@ def _stages(wiring: Wiring, options: Options) -> None:
     if wiring.stop.is_set():
         return
     if options.dry:
-        wiring.report.planned = [
-            queued.write.as_json()
-            for queued in queues.outbox(wiring.session, status=("planned", "pending", "sending"))
-        ]
+        found = queues.outbox(wiring.session, status=("planned", "pending", "sending"))
+        wiring.report.planned = [write.as_json() for write in leftovers.foreseen(wiring, found)]
         return
     if options.only is not None:
         keep_only(wiring, options.only)
@@ -181,6 +180,11 @@ def _stages(wiring: Wiring, options: Options) -> None:
     wiring.report.held = wiring.report.held or over_limits(wiring, planned)
     status = "held" if wiring.report.held else "pending"
     queues.set_status(wiring.session, [queued.id for queued in planned], status)
+    if wiring.report.held:
+        # In the same transaction, so that a run that is cut off from here on waits for a person
+        # all the same: writes held by a run that nobody can approve would never go.
+        wiring.report.status = "held"
+        books.set_run_status(wiring.session, wiring.run, "held")
     wiring.session.commit()
     if wiring.report.held and wiring.doubted:
         return

@@ -170,8 +170,20 @@ class Hub(RuleBasedStateMachine):
             self._create(account, who)
         self.world.sync()
 
+    def meet(self) -> None:
+        """People work with the records that the hub made as with their own."""
+        known = set(self.records)
+        self.records += [
+            (account, object, id)
+            for account in NAMES
+            for object in self.world.objects
+            for id in self.world.accounts[account].rows[object]
+            if (account, object, id) not in known
+        ]
+
     def one(self, pick: int, *, gone: bool = False) -> Record | None:
         """One of the records that are there (or are not), the last ones first."""
+        self.meet()
         found = [record for record in reversed(self.records) if self.live(record) is not gone]
         return found[pick % len(found)] if found else None
 

@@ -29,9 +29,9 @@ def bury(wiring: Wiring, object: str, gone: Sequence[Replica]) -> set[str]:
             identity.follow(session, object, place, Place(place.connection, replica.merged_into))
         if entity is None:
             continue
-        detail = {"policy": policy, "merged_into": replica.merged_into}
-        if replica.merged_into:
-            survivor = Place(place.connection, replica.merged_into)
+        survivor = _survivor(wiring, object, replica)
+        detail = {"policy": policy, "merged_into": survivor.record if survivor else ""}
+        if survivor is not None:
             _hand_on(wiring, object, place, survivor, entity)
         elif policy != "ignore":
             replicas.remove_link(session, object, place)
@@ -44,6 +44,20 @@ def bury(wiring: Wiring, object: str, gone: Sequence[Replica]) -> set[str]:
     replicas.save_keys(session, object, {replica.place: {} for replica in gone})
     books.write_journal(session, wiring.run, wiring.clock(), journal)
     return doomed
+
+
+def _survivor(wiring: Wiring, object: str, replica: Replica) -> Place | None:
+    """The record that a deleted one lives on in, through any number of merges; None if that
+    was deleted as well."""
+    met = {replica.place.record}
+    while replica.merged_into and replica.merged_into not in met:
+        met.add(replica.merged_into)
+        place = Place(replica.place.connection, replica.merged_into)
+        known = replicas.load(wiring.session, object, [place]).get(place)
+        if known is None or not known.deleted:
+            return place
+        replica = known
+    return None
 
 
 def _hand_on(wiring: Wiring, object: str, loser: Place, survivor: Place, entity: str) -> None:

@@ -348,8 +348,14 @@ class _Merger:
     def _resolve(self, group: list[Field]) -> None:
         for field in group:
             value = self.resolutions[field.name]
-            if not self.same(field.kind, value, self.fields.get(field.name)):
-                self._take(field, value, "resolved by a person", None)
+            lost = tuple(
+                (member.place, member.seen[field.name])
+                for member in self.voices
+                if self._has_changed(member, [field])
+                and not self.same(field.kind, member.seen[field.name], value)
+            )
+            if lost or not self.same(field.kind, value, self.fields.get(field.name)):
+                self._take(field, value, "resolved by a person", None, lost)
 
     def _take_group(
         self,

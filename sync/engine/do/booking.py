@@ -165,11 +165,10 @@ def _failed(
     connected, write = batch.connected, queued.write
     if isinstance(error, Stop | Wait):
         wiring.give_up(connected.name, error)
-        if not (batch.begun and isinstance(error, Unavailable)):
+    if isinstance(error, Stop | Wait | Locked):
+        lost = batch.begun and isinstance(error, Unavailable)
+        if not lost and queued.status != "sending":
             booked.again.append(queued.id)  # else nobody knows whether it was made
-        return
-    if isinstance(error, Locked):
-        booked.again.append(queued.id)
         return
     told = dict(describe_error(error))
     detail = {"kind": write.kind, "fields": write.fields, "before": write.before, **told}

@@ -1,21 +1,42 @@
-"""Leftovers: writes that an earlier run planned and did not begin. Their records may have
-changed in the meantime, and are read again before anything is sent."""
+"""Leftovers: writes that earlier runs planned and did not finish."""
 
 from __future__ import annotations
 
 from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import replace
 
-from mapping.schema import OBJECTS
+from mapping.schema import OBJECTS, Fields
 from sync.engine import references
 from sync.engine.look.pull import reread
 from sync.engine.wiring import Wiring
 from sync.model import Place, PlannedWrite, Queued, Replica
 from sync.store import books, queues, replicas
+from sync.store.types import canonical
+
+
+def expect(wiring: Wiring) -> None:
+    """Writes that were begun may have been made, with nobody there to book them: what their
+    records hold when they are read next can be the hub's own doing, and nobody's change."""
+    begun: dict[str, dict[Place, set[str]]] = defaultdict(lambda: defaultdict(set))
+    for queued in queues.outbox(wiring.session, status=("sending",)):
+        write = queued.write
+        if write.record:
+            begun[write.object][Place(write.connection, write.record)] |= write.fields.keys()
+    for object, places in begun.items():
+        known = replicas.load(wiring.session, object, places)
+        told = [
+            replace(replica, expected={"fields": sorted(places[place]), "version": ""})
+            for place, replica in known.items()
+            if replica.expected is None
+        ]
+        replicas.save(wiring.session, object, told)
+    wiring.session.commit()
 
 
 def recheck(wiring: Wiring) -> None:
     """Withdraw what was to change records that somebody has changed since, where records are
-    not verified before each write anyway.
+    not verified before each write anyway. They are read again for that.
 
     Only the fields concerned are withdrawn. The entities are decided again.
     """
@@ -48,15 +69,46 @@ def recheck(wiring: Wiring) -> None:
     wiring.session.commit()
 
 
-def _changed(wiring: Wiring, write: PlannedWrite, replica: Replica) -> set[str]:
-    """Fields of the write, and of their groups, that the record holds otherwise than planned."""
+def foreseen(wiring: Wiring, waiting: Sequence[Queued]) -> list[PlannedWrite]:
+    """What a run would write of all that waits: first what was begun before, except fields that
+    somebody has changed since, then what else is planned for the same records."""
+    begun = [queued.write for queued in waiting if queued.status == "sending"]
+    planned = [queued.write for queued in waiting if queued.status != "sending"]
+    found: list[PlannedWrite] = []
+    made: dict[tuple[str, str, str], Fields] = defaultdict(dict)
+    for write in begun:
+        place = Place(write.connection, write.record)
+        replica = replicas.load(wiring.session, write.object, [place]).get(place)
+        moved = _changed(wiring, write, replica, begun=True) if replica else set()
+        left = {name: value for name, value in write.fields.items() if name not in moved}
+        made[write.connection, write.object, write.record].update(left)
+        found += [replace(write, fields=left)] if left or not write.fields else []
+    for write in planned:
+        there = made.get((write.connection, write.object, write.record), {})
+        left = {
+            name: value
+            for name, value in write.fields.items()
+            if name not in there or canonical(there[name]) != canonical(value)
+        }
+        found += [replace(write, fields=left)] if left or not write.fields else []
+    return found
+
+
+def _changed(
+    wiring: Wiring, write: PlannedWrite, replica: Replica, begun: bool = False
+) -> set[str]:
+    """Fields of the write, and of their groups, that the record holds otherwise than planned;
+    where it was `begun`, it may hold what was written."""
     schema = OBJECTS[write.object]
     links = references.load_links(wiring.session, schema, [replica])
     member = references.resolve(schema, replica, links).member
-    changed = {
-        name
-        for name in write.fields
-        if not wiring.same(schema.fields[name].kind, member.seen.get(name), write.before.get(name))
-    }
+    changed = set()
+    for name, value in write.fields.items():
+        expected = [write.before.get(name)]
+        if begun:
+            expected += [value, *member.renditions.get(name, ())]
+        kind = schema.fields[name].kind
+        if not any(wiring.same(kind, member.seen.get(name), one) for one in expected):
+            changed.add(name)
     groups = {schema.fields[name].group for name in changed} - {""}
     return changed | {name for name in write.fields if schema.fields[name].group in groups}

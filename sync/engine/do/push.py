@@ -18,7 +18,7 @@ from mapping.schema import OBJECTS, FieldValue
 from sync.engine import references
 from sync.engine.decide.voices import Same
 from sync.engine.do.booking import Batch, book, fault, report
-from sync.engine.do.verify import verify
+from sync.engine.do.verify import made_before, verify
 from sync.engine.wiring import Connected, Wiring
 from sync.model import Place, Queued
 from sync.store import queues, replicas
@@ -116,17 +116,19 @@ def _next(
 
 def _send(batch: Batch, object: str, same: Same) -> list[WriteResult]:
     translator = batch.connected.translators[object]
+    made: list[WriteResult] = []
     try:
+        made += made_before(object, batch)
         writes, withheld = verify(object, batch, same)
         batch.begun = True
         sent = batch.connected.connector.push(translator.native, writes) if writes else []
-        return [*sent, *withheld]
-    except ConnectorError as error:
-        return [WriteResult(key=write.key, error=error) for write in batch.writes]
+        return [*made, *sent, *withheld]
+    except ConnectorError as met:
+        error = met
     except Exception as met:
-        bug = Bug(f"{batch.connected.name}: writing {object} failed: {met!r}")
-        bug.__cause__ = met
-        return [WriteResult(key=write.key, error=bug) for write in batch.writes]
+        error = Bug(f"{batch.connected.name}: writing {object} failed: {met!r}")
+        error.__cause__ = met
+    return made + [WriteResult(key=write.key, error=error) for write in batch.writes]
 
 
 def _prepare(wiring: Wiring, connected: Connected, object: str, items: Sequence[Queued]) -> Batch:
@@ -176,23 +178,32 @@ def _prepare(wiring: Wiring, connected: Connected, object: str, items: Sequence[
                 version=write.version,
             )
         )
-    if connected.verifies:
-        places = [Place(connected.name, q.write.record) for q in batch.items if q.write.record]
-        held = replicas.load(session, object, places)
-        for queued in batch.items:
-            replica = held.get(Place(connected.name, queued.write.record))
-            if replica is not None and queued.status == "sending":
-                # It may have been made, with nobody there to book it.
-                told = {"fields": sorted(batch.sent[queued.id]), "version": ""}
-                replica = replace(replica, expected=replica.expected or told)
-            if replica is not None:
-                batch.held[queued.id] = replica
+    _hold(wiring, object, batch)
     queues.remove(session, dropped)
     queues.set_status(session, [q.id for q in batch.items], "sending")
     queues.save_pending(session, pending)
     report(wiring, connected.name, object, met)
     session.commit()
     return batch
+
+
+def _hold(wiring: Wiring, object: str, batch: Batch) -> None:
+    """Note what the records held when their writes were planned, to verify them. What was begun
+    before is verified in any case: it may be long ago, and the records were read since."""
+    name, schema = batch.connected.name, OBJECTS[object]
+    chosen = [q for q in batch.items if batch.connected.verifies or q.status == "sending"]
+    places = [Place(name, q.write.record) for q in chosen if q.write.record]
+    known = replicas.load(wiring.session, object, places)
+    begun = [q.write.before for q in chosen if q.status == "sending"]
+    records = references.to_records(wiring.session, schema, name, begun)
+    for queued in chosen:
+        replica = known.get(Place(name, queued.write.record))
+        if replica is None:
+            continue
+        if queued.status == "sending":
+            before, _ = references.outward(schema, queued.write.before, records)
+            replica = replace(replica, seen={**replica.seen, **before})
+        batch.held[queued.id] = replica
 
 
 def _is_pointless(wanted: FieldValue, known: FieldValue, held: FieldValue) -> bool:

@@ -5,6 +5,9 @@ bulk APIs take no condition, and Zoho's one header holds a whole call against on
 the fields that are about to be written are read once more, one call for a batch, and compared
 with what the plan was made on. A field that holds something else by now is not written; what
 was read is stored, and the next run decides with it.
+
+A create that was begun before is looked for by its external id: it may have been made, and
+somebody may have edited the record since.
 """
 
 from __future__ import annotations
@@ -29,7 +32,8 @@ def verify(object: str, batch: Batch, same: Same) -> tuple[list[Write], list[Wri
     Raises:
         ConnectorError: the records cannot be read; nothing was sent.
     """
-    checked = [(q, w) for q, w in zip(batch.items, batch.writes, strict=True) if q.id in batch.held]
+    items = {str(queued.id): queued for queued in batch.items}
+    checked = [(items[w.key], w) for w in batch.writes if items[w.key].id in batch.held]
     if not checked:
         return batch.writes, []
     wanted = {q.id: _touched(object, q.write.kind, batch.sent[q.id]) for q, _ in checked}
@@ -59,6 +63,33 @@ def verify(object: str, batch: Batch, same: Same) -> tuple[list[Write], list[Wri
             batch.sent[queued.id] = left
             writes[write.key] = replace(write, values=translator.to_native(left, False)[0])
     return list(writes.values()), refused
+
+
+def made_before(object: str, batch: Batch) -> list[WriteResult]:
+    """Results of the creates that were made when they were sent before; they are taken out of
+    the batch's writes, and `batch.found` gets their records. Called by the thread that sends.
+
+    Raises:
+        ConnectorError: the records cannot be looked for; nothing was sent.
+    """
+    begun = {
+        write.external[1]: write
+        for queued, write in zip(batch.items, batch.writes, strict=True)
+        if queued.status == "sending" and write.kind == "create" and write.external
+    }
+    if not begun:
+        return []
+    translator = batch.connected.translators[object]
+    key = translator.external_id
+    wanted = list(dict.fromkeys([*translator.native_fields, key]))
+    made: dict[str, WriteResult] = {}
+    for record in batch.connected.connector.find(translator.native, key, sorted(begun), wanted):
+        write = begun.get(str(record.values.get(key)))
+        if write is not None and write.key not in made:
+            made[write.key] = WriteResult(write.key, id=record.id, created=True)
+            batch.found.append(record)
+    batch.writes = [write for write in batch.writes if write.key not in made]
+    return list(made.values())
 
 
 def _read(

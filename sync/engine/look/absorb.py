@@ -12,7 +12,7 @@ from dataclasses import replace
 from connectors.base import Record
 from mapping.schema import Field, Fields, ObjectSchema
 from sync.engine.decide.voices import Same
-from sync.model import Place, Replica
+from sync.model import NEVER, Place, Replica
 
 
 def absorb(
@@ -58,6 +58,9 @@ def absorb(
         differing = [field for field in differing if field.name not in adopted]
     for field in differing:
         renditions.pop(field.name, None)
+    # Somebody works with a record that the hub made, if only on what is not mapped, or by
+    # merging another into it.
+    taken_up = old.changed_at == NEVER and by_another(old, record, own_user)
     fresh = replace(
         old,
         seen=seen,
@@ -67,7 +70,7 @@ def absorb(
         external=external or old.external,
         version=record.version,
         stamp=record.modified_at,
-        changed_at=record.modified_at if differing else old.changed_at,
+        changed_at=record.modified_at if differing or taken_up else old.changed_at,
         deleted=False,
         merged_into="",
         waiting=old.waiting or bool(differing) or old.deleted,
@@ -83,6 +86,11 @@ def is_ours(old: Replica, record: Record, own_user: str) -> bool:
     return bool(version and version == record.version) or bool(
         own_user and record.modified_by == own_user
     )
+
+
+def by_another(old: Replica, record: Record, own_user: str) -> bool:
+    """Whether the vendor names somebody but the hub for a save since the record was read."""
+    return record.version != old.version and record.modified_by not in ("", own_user)
 
 
 def _covered(
