@@ -159,9 +159,12 @@ class Ledger:
             ):
                 del self.buried[place]
                 continue
-            other = homes.get(heard.home(left), {}).get(account)
-            made = self.world.accounts[account].made_by_hub.get((object, other or ""))
-            assert made is None or made <= self.deleted[place], (
+            other = homes.get(heard.home(left), {}).get(account, "")
+            held = self.world.accounts[account]
+            made = held.made_by_hub.get((object, other))
+            if made is None or held.rows[object][other].values.get("concord_id") != left:
+                continue  # the hub did not make it, or for another entity that became one with it
+            assert made <= self.deleted[place], (
                 f"law 2: {account} {object} {record} was deleted, and made again as {other}"
             )
 

@@ -61,7 +61,11 @@ def _survivor(wiring: Wiring, object: str, replica: Replica) -> Place | None:
 
 
 def _hand_on(wiring: Wiring, object: str, loser: Place, survivor: Place, entity: str) -> None:
-    """A vendor merged `loser` into `survivor`: the survivor keeps all that was linked."""
+    """A vendor merged `loser` into `survivor`: the survivor keeps all that was linked.
+
+    What cannot follow, because the survivor's entity has a record in that connection, stays an
+    entity of its own, and gets no other record where its records were handed on.
+    """
     session, run, now = wiring.session, wiring.run, wiring.clock()
     replicas.remove_link(session, object, loser)
     other = replicas.links_of_records(session, object, [survivor]).get(survivor)
@@ -78,8 +82,10 @@ def _hand_on(wiring: Wiring, object: str, loser: Place, survivor: Place, entity:
             session, object, moved, theirs
         ):
             identity.move_links(session, object, [moved], other, "vendor merge", entity, run, now)
+            replicas.save_tombstone(session, object, moved, entity, run)
     queues.touch(session, object, [other])
     if replicas.links_of_entities(session, object, [entity]):
         replicas.save_tombstone(session, object, loser, entity, run)
     else:
+        identity.inherit(session, object, entity, other)
         referrers.alias(session, object, entity, other, run, now)

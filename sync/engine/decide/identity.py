@@ -88,7 +88,7 @@ def unite(session: Session, object: str, verdict: Verdict) -> str:
     kept, left = sorted((one, two), key=lambda id: (held[id].founded_run, id))
     detail = {"alias": left, "overruled": [_told(v) for v in overruled]}
     _move(session, object, members[left], kept, left, verdict.at)
-    _inherit(session, object, left, kept)
+    inherit(session, object, left, kept)
     referrers.alias(session, object, left, kept, _run(session), verdict.at)
     queues.touch(session, object, [kept, left])
     _journal(session, object, "same", verdict, {one: verdict.one, two: verdict.two}, detail)
@@ -213,6 +213,23 @@ def kept_apart(session: Session, object: str, place: Place, members: Iterable[Pl
     return any(v.verdict == "apart" and v.other(place) in others for v in said)
 
 
+def inherit(session: Session, object: str, old: str, new: str) -> None:
+    """What was open for `old` is open for `new`, or over."""
+    stone = tables.tombstone.c
+    linked = replicas.links_of_entities(session, object, [new]).get(new, {})
+    here = (stone.object == object, stone.entity == old)
+    for row in session.rows(sa.select(tables.tombstone).where(*here)):
+        if row.connection not in linked:
+            place = Place(row.connection, row.record)
+            replicas.save_tombstone(session, object, place, new, row.run, row.ours)
+    session.execute(sa.delete(tables.tombstone).where(*here))
+    queues.replace_outbox(session, object, [old, new], [], 0)
+    for id, _, _ in books.waiting_conflicts(session, object, [old]).get(old, {}).values():
+        books.set_conflict(session, id, "settled")
+    left = [row.id for row in problems.of_entities(session, object, [old])]
+    problems.set_status(session, left, "solved")
+
+
 # -- how ---------------------------------------------------------------------------------
 
 
@@ -310,23 +327,6 @@ def _arrived(session: Session, object: str, places: Sequence[Place], entity: str
         replicas.lift_tombstones(session, object, place.connection, [entity])
         targets = [f"record:{place.record}", f"entity:{entity}"]
         queues.settle_pending(session, place.connection, object, targets)
-
-
-def _inherit(session: Session, object: str, old: str, new: str) -> None:
-    """What was open for `old` is open for `new`, or over."""
-    stone = tables.tombstone.c
-    linked = replicas.links_of_entities(session, object, [new]).get(new, {})
-    here = (stone.object == object, stone.entity == old)
-    for row in session.rows(sa.select(tables.tombstone).where(*here)):
-        if row.connection not in linked:
-            place = Place(row.connection, row.record)
-            replicas.save_tombstone(session, object, place, new, row.run, row.ours)
-    session.execute(sa.delete(tables.tombstone).where(*here))
-    queues.replace_outbox(session, object, [old, new], [], 0)
-    for id, _, _ in books.waiting_conflicts(session, object, [old]).get(old, {}).values():
-        books.set_conflict(session, id, "settled")
-    left = [row.id for row in problems.of_entities(session, object, [old])]
-    problems.set_status(session, left, "solved")
 
 
 def _found(session: Session, object: str, replica: Replica, entity: str, at: datetime) -> None:

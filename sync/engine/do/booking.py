@@ -35,8 +35,9 @@ class Batch:
 
     `sent`: what each write puts into the record, in record ids. `held`: what the record held
     when the write was planned, for writes that are to be verified. `found`: records that turned
-    out to hold something else, `withheld`: writes that went without the fields concerned, `begun`:
-    writes were sent (all set by the sending thread).
+    out to hold something else before anything was written, `withheld`: writes that went without
+    the fields concerned, `made`: records that creates had made when they were sent before,
+    `begun`: writes were sent (all set by the sending thread).
     """
 
     connected: Connected
@@ -46,6 +47,7 @@ class Batch:
     held: dict[int, Replica] = field(default_factory=dict)
     found: list[Record] = field(default_factory=list)
     withheld: dict[int, Stale] = field(default_factory=dict)
+    made: list[Record] = field(default_factory=list)
     begun: bool = False
 
 
@@ -75,6 +77,8 @@ def book(wiring: Wiring, object: str, batch: Batch, results: Sequence[WriteResul
     """Book the results of one batch, in one transaction; what is to be sent again at once,
     without the fields that the vendor refused."""
     session, connected = wiring.session, batch.connected
+    if batch.found:
+        take(wiring, connected, object, batch.found)
     by_key = {result.key: result for result in results}
     places = [Place(connected.name, q.write.record) for q in batch.items if q.write.record]
     known = replicas.load(session, object, places)
@@ -120,7 +124,8 @@ def book(wiring: Wiring, object: str, batch: Batch, results: Sequence[WriteResul
         queues.narrow(session, reduced.id, reduced.write.fields)
     books.write_journal(session, wiring.run, wiring.clock(), booked.journal)
     report(wiring, connected.name, object, booked.met)
-    take(wiring, connected, object, batch.found)
+    if batch.made:
+        take(wiring, connected, object, batch.made)
     session.commit()
     return booked.reduced
 

@@ -67,7 +67,7 @@ def verify(object: str, batch: Batch, same: Same) -> tuple[list[Write], list[Wri
 
 def made_before(object: str, batch: Batch) -> list[WriteResult]:
     """Results of the creates that were made when they were sent before; they are taken out of
-    the batch's writes, and `batch.found` gets their records. Called by the thread that sends.
+    the batch's writes, and `batch.made` gets their records. Called by the thread that sends.
 
     Raises:
         ConnectorError: the records cannot be looked for; nothing was sent.
@@ -87,7 +87,7 @@ def made_before(object: str, batch: Batch) -> list[WriteResult]:
         write = begun.get(str(record.values.get(key)))
         if write is not None and write.key not in made:
             made[write.key] = WriteResult(write.key, id=record.id, created=True)
-            batch.found.append(record)
+            batch.made.append(record)
     batch.writes = [write for write in batch.writes if write.key not in made]
     return list(made.values())
 
