@@ -129,6 +129,30 @@ class TestLimits:
         assert tight.written(lambda: report.append(tight.run())) == {}
         assert report[0].status == "held"
 
+    def test_a_run_cut_off_after_the_check_still_waits_for_a_person(
+        self, tight: World, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        def cut(*arguments: Any, begun: bool = False) -> None:
+            if not begun:
+                raise KeyboardInterrupt
+
+        add(tight, "zoho", 4)
+        with monkeypatch.context() as patch:
+            patch.setattr(run_module, "do", cut)
+            # Not even the books can be closed: the process is gone.
+            patch.setattr(run_module.books, "finish_run", cut)
+            with pytest.raises(KeyboardInterrupt):
+                tight.run()
+        assert tight.written(tight.run) == {}
+        with session(tight.engine) as store:
+            [held] = [row for row in books.runs(store) if row["status"] == "held"]
+            waiting = queues.outbox(store, status=("held",), run=held["id"])
+            assert len(waiting) == 8
+            queues.set_status(store, [queued.id for queued in waiting], "pending")
+            store.commit()
+        tight.settle()
+        assert set(tight.numbers("contact").values()) == {5}
+
     def test_approving_late_brings_no_old_value_back(self, tight: World) -> None:
         ids = add(tight, "zoho", 4)
         held = tight.run()

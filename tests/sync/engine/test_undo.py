@@ -194,6 +194,21 @@ class TestRecords:
         assert made in office.accounts["right"].live("contact")
         assert len(office.accounts["middle"].live("contact")) == 1
 
+    def test_what_a_person_merged_another_record_into_is_left(self, office: Office) -> None:
+        office.pass_time(1)
+        office.accounts["left"].create("contact", {"last_name": "Bob", "email": "bob@acme.example"})
+        run = office.sync().run
+        right = office.accounts["right"]
+        [copy] = right.live("contact").keys() - {office.ann["right"]}
+        own = right.create("contact", {"last_name": "Bob"})
+        office.pass_time(1)
+        right.merge("contact", copy, own)
+        report = office.undo(run)
+        assert office.kept(report) == {("right", "")}
+        assert copy in right.live("contact")
+        office.settle()
+        office.check_laws()
+
     def test_what_was_archived_is_made_again_with_its_references(self, database: Engine) -> None:
         office = Office(database)
         office.choose(deletes="archive")

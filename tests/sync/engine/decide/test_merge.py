@@ -189,6 +189,16 @@ class TestChanges:
         assert outcome.blocked == frozenset()
         assert [d.reason for d in outcome.decisions] == ["resolved by a person"]
 
+    def test_what_a_person_decides_against_is_named_although_the_agreed_value_stays(self) -> None:
+        base: Fields = {"job_title": "x"}
+        given = [member("a", {"job_title": "y"}, base), member("b", {"job_title": "x"}, base)]
+        outcome = merge(
+            CONTACT, base, given, rules(job_title=Policy.MANUAL), same, {"job_title": "x"}
+        )
+        [decision] = outcome.decisions
+        assert (decision.new, decision.reason) == ("x", "resolved by a person")
+        assert [value for _, value in decision.losing] == ["y"]
+
     def test_a_person_who_ends_one_part_leaves_the_others_asked(self) -> None:
         base: Fields = {"street": "s", "city": "c"}
         given = [
