@@ -7,6 +7,7 @@ import errno
 import socket
 import threading
 import traceback
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable
 from typing import Any
 
@@ -100,7 +101,7 @@ class PortTaken(OSError):
     """The port is in use; the text says which one and what to do."""
 
 
-class Listener:
+class Listener(ABC):
     """A WSGI application on a loopback socket, served by threads.
 
     Raises:
@@ -151,13 +152,13 @@ class Listener:
             with contextlib.suppress(OSError):
                 connection.shutdown(socket.SHUT_RDWR)
 
+    @abstractmethod
     def answer(self, request: Request) -> Response:
         """The reply to a request whose body has been read.
 
         Raises:
             Cut: close the connection instead.
         """
-        raise NotImplementedError("each listener answers in its own way")
 
     def _application(self, environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
         request = Request(environ)

@@ -10,6 +10,7 @@ from __future__ import annotations
 import importlib
 import json
 import re
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
@@ -44,7 +45,7 @@ START = datetime.now(UTC).replace(microsecond=0)
 OLD = "2024-05-06T07:08:09+00:00"
 
 
-class Rig:
+class Rig(ABC):
     """One vendor's sandbox at `url`, a connector to it, and the hand of its users."""
 
     sandbox: Any
@@ -110,9 +111,9 @@ class Rig:
     # -- what happened ---------------------------------------------------------------
 
     @property
+    @abstractmethod
     def calls(self) -> list[Call]:
         """The sandbox's own log of requests."""
-        raise NotImplementedError
 
     def token_calls(self) -> int:
         """How often an access token was asked for."""
@@ -126,22 +127,22 @@ class Rig:
             if not row["deleted"]
         }
 
+    @abstractmethod
     def fault(self, kind: str, **more: Any) -> None:
         """Order a fault of the sandbox; `clear_faults` ends it."""
-        raise NotImplementedError
 
+    @abstractmethod
     def clear_faults(self) -> None:
         """Let the sandbox behave again."""
-        raise NotImplementedError
 
     @property
+    @abstractmethod
     def struck(self) -> int:
         """How often the faults ordered since the last clearing have struck."""
-        raise NotImplementedError
 
+    @abstractmethod
     def received(self, mark: str) -> bool:
         """Whether the mark was in anything the sandbox was sent."""
-        raise NotImplementedError
 
     # -- a user of the vendor --------------------------------------------------------
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from typing import Any
@@ -40,7 +41,7 @@ def test_a_replay_does_the_same() -> None:
     assert one == two
 
 
-class Tampered:
+class Tampered(ABC):
     """A connector whose pages go through `change`."""
 
     def __init__(self, connector: Connector) -> None:
@@ -54,9 +55,9 @@ class Tampered:
             made = [self.change(record) for record in page.records] if since else page.records
             yield replace(page, records=tuple(record for record in made if record))
 
+    @abstractmethod
     def change(self, record: Record) -> Record | None:
         """The record as it is passed on, None if it is not."""
-        raise NotImplementedError
 
 
 class Withholding(Tampered):
