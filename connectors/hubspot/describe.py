@@ -19,7 +19,7 @@ from connectors.base import (
 )
 from connectors.errors import Bug, ConnectorError, Duplicate, Gone, ItemError, Misconfigured, Stop
 from connectors.hubspot import errors
-from connectors.hubspot.versions import OAUTH_TOKEN, PRIVATE_APP_TOKEN, Paths
+from connectors.hubspot.versions import OAUTH_APP, PRIVATE_APP, Paths
 from connectors.hubspot.wire import Wire
 from connectors.hubspot.words import ASSOCIATIONS
 
@@ -87,11 +87,11 @@ class Describer:
         """(user id, account's domain) of the token; '' where HubSpot does not tell."""
         try:
             if self._wire.kind == "oauth":
-                path = OAUTH_TOKEN.format(token=self._wire.token)
+                path = OAUTH_APP.format(token=self._wire.token)
                 about = self._wire.call("GET", path).body
                 return str(about.get("user_id") or ""), str(about.get("hub_domain") or "")
             body = {"tokenKey": self._wire.token}
-            about = self._wire.call("POST", PRIVATE_APP_TOKEN, body=body).body
+            about = self._wire.call("POST", PRIVATE_APP, body=body).body
             return str(about.get("userId") or ""), ""
         except (ItemError, Stop, Bug):
             # The token is good, the account was read with it; but not every kind of key can

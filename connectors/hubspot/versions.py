@@ -16,8 +16,8 @@ from connectors.errors import Misconfigured
 HOST = "https://api.hubapi.com"
 
 #: What HubSpot calls an access token's description; not renamed in dated versions.
-PRIVATE_APP_TOKEN = "/oauth/v2/private-apps/get/access-token-info"  # noqa: S105
-OAUTH_TOKEN = "/oauth/v1/access-tokens/{token}"  # noqa: S105
+PRIVATE_APP = "/oauth/v2/private-apps/get/access-token-info"
+OAUTH_APP = "/oauth/v1/access-tokens/{token}"
 
 _DATED = re.compile(r"\d{4}-\d{2}")
 

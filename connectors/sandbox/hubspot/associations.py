@@ -1,5 +1,7 @@
 """Associations between records: typed, directional, both sides always stored."""
 
+# ruff: noqa: S608 (the names of columns are spelled here, values are bound)
+
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
@@ -108,12 +110,12 @@ class Associations:
         """Give a merged record's associations to its survivor."""
         for side, other in (("from", "to"), ("to", "from")):
             self._db.execute(
-                f"INSERT OR IGNORE INTO association ({side}_object, {side}_id, {other}_object,"  # noqa: S608
+                f"INSERT OR IGNORE INTO association ({side}_object, {side}_id, {other}_object,"
                 f" {other}_id, type_id) SELECT {side}_object, ?, {other}_object, {other}_id,"
                 f" type_id FROM association WHERE {side}_object = ? AND {side}_id = ?",
                 (new, object, old),
             )
             self._db.execute(
-                f"DELETE FROM association WHERE {side}_object = ? AND {side}_id = ?",  # noqa: S608
+                f"DELETE FROM association WHERE {side}_object = ? AND {side}_id = ?",
                 (object, old),
             )

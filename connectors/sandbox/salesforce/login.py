@@ -1,5 +1,7 @@
 """Sessions: OAuth tokens, the SOAP login, and what ends them."""
 
+# ruff: noqa: S105 (credentials that open this sandbox and nothing else)
+
 from __future__ import annotations
 
 import base64
@@ -19,11 +21,11 @@ from connectors.sandbox.salesforce.store import Store
 from connectors.sandbox.salesforce.wire import Refusal, Reply
 
 CLIENT_ID = "3MVG9sandbox.concord.client"
-CLIENT_SECRET = "sandbox-client-secret"  # noqa: S105
+CLIENT_SECRET = "sandbox-client-secret"
 USERNAME = "integration@sandbox.example"
-PASSWORD = "sandbox-password"  # noqa: S105
-SECURITY_TOKEN = "sandboxToken123"  # noqa: S105
-REFRESH_TOKEN = "5Aep861sandboxRefreshToken"  # noqa: S105
+PASSWORD = "sandbox-password"
+SECURITY_TOKEN = "sandboxToken123"
+REFRESH_TOKEN = "5Aep861sandboxRefreshToken"
 
 _JWT = "urn:ietf:params:oauth:grant-type:jwt-bearer"
 
