@@ -30,6 +30,9 @@ from connectors.transport import Meter
 #: Lookups are the other record's id as text; several of them are a tuple of ids.
 Value = None | bool | int | Decimal | str | tuple[str, ...]
 
+#: What a record in a stage has come to.
+StageStatus = Literal["open", "won", "lost", "closed"]
+
 
 class NativeType(StrEnum):
     """The types vendors' fields are reduced to, for checking a mapping against an account."""
@@ -213,7 +216,7 @@ class Stage:
     id: str
     label: str
     order: int
-    status: Literal["open", "won", "lost", "closed"]
+    status: StageStatus
     probability: Decimal | None = None
 
 

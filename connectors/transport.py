@@ -180,8 +180,14 @@ class _Adapter(HTTPAdapter):
         self._cost = cost
         self._downgrade = downgrade
 
-    def send(  # type: ignore[no-untyped-def, override]
-        self, request: requests.PreparedRequest, timeout=None, **rest
+    def send(
+        self,
+        request: requests.PreparedRequest,
+        stream: bool = False,
+        timeout: float | tuple[float, float] | tuple[float, None] | None = None,
+        verify: bool | str = True,
+        cert: bytes | str | tuple[bytes | str, bytes | str] | None = None,
+        proxies: Mapping[str, str] | None = None,
     ) -> requests.Response:
         parts = urlsplit(request.url or "")
         if parts.scheme == "https" and parts.netloc in self._downgrade:
@@ -189,7 +195,14 @@ class _Adapter(HTTPAdapter):
         if self._budget is not None:
             self._budget.take(self._cost(request))
         self._meter.add()
-        return super().send(request, timeout=timeout or TIMEOUT, **rest)
+        return super().send(
+            request,
+            stream=stream,
+            timeout=timeout or TIMEOUT,
+            verify=verify,
+            cert=cert,
+            proxies=proxies,
+        )
 
 
 def session(

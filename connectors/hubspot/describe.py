@@ -15,6 +15,7 @@ from connectors.base import (
     Pipeline,
     Provisioned,
     Stage,
+    StageStatus,
     User,
 )
 from connectors.errors import Bug, ConnectorError, Duplicate, Gone, ItemError, Misconfigured, Stop
@@ -239,6 +240,7 @@ def _stage(raw: Mapping[str, Any]) -> Stage:
     metadata = raw.get("metadata") or {}
     closed = metadata.get("isClosed") == "true" or metadata.get("ticketState") == "CLOSED"
     probability = Decimal(metadata["probability"]) if metadata.get("probability") else None
+    status: StageStatus
     if probability is None:
         status = "closed" if closed else "open"
     elif closed or probability in (0, 1):
@@ -249,7 +251,7 @@ def _stage(raw: Mapping[str, Any]) -> Stage:
         str(raw["id"]),
         str(raw["label"]),
         int(raw.get("displayOrder") or 0),
-        status,  # type: ignore[arg-type]
+        status,
         probability,
     )
 

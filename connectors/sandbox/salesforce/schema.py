@@ -6,6 +6,7 @@ Types, lengths and flags are those that describes of real orgs show for the same
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import TypedDict, Unpack
 
 #: Field types stored as text with a length.
 TEXTUAL = frozenset({"string", "textarea", "phone", "url", "email", "picklist", "multipicklist"})
@@ -145,25 +146,43 @@ class Object:
         return None
 
 
-def _text(name: str, label: str, length: int, **rest: object) -> Field:
-    return Field(name, label, "string", length, **rest)  # type: ignore[arg-type]
+class _Rights(TypedDict, total=False):
+    """Who may set a `Field`, and when."""
+
+    createable: bool
+    updateable: bool
 
 
-def _lookup(name: str, label: str, *targets: str, **rest: object) -> Field:
-    relationship = rest.pop("relationship", name.removesuffix("Id"))
-    return Field(
-        name, label, "reference", 18, targets=targets, relationship=relationship, **rest  # type: ignore[arg-type]
-    )  # fmt: skip
+class _Traits(_Rights, total=False):
+    """Traits of a `Field` of any type."""
+
+    nillable: bool
+    defaulted: bool
+    default: str | bool | None
+    id_lookup: bool
+    restricted: bool
+    name_field: bool
 
 
-def _picklist(name: str, label: str, choices: tuple[str, ...], **rest: object) -> Field:
-    rest.setdefault("length", 255)
-    return Field(name, label, "picklist", choices=choices, **rest)  # type: ignore[arg-type]
+def _text(name: str, label: str, length: int, **rest: Unpack[_Traits]) -> Field:
+    return Field(name, label, "string", length, **rest)
 
 
-def _flag(name: str, label: str, **rest: object) -> Field:
-    rest = {"nillable": False, "defaulted": True, "default": False, **rest}
-    return Field(name, label, "boolean", **rest)  # type: ignore[arg-type]
+def _lookup(name: str, label: str, *targets: str, **rest: Unpack[_Traits]) -> Field:
+    relationship = name.removesuffix("Id")
+    return Field(name, label, "reference", 18, targets=targets, relationship=relationship, **rest)
+
+
+def _picklist(
+    name: str, label: str, choices: tuple[str, ...], length: int = 255, **rest: Unpack[_Traits]
+) -> Field:
+    return Field(name, label, "picklist", length, choices=choices, **rest)
+
+
+def _flag(name: str, label: str, **rest: Unpack[_Traits]) -> Field:
+    traits: _Traits = {"nillable": False, "defaulted": True, "default": False}
+    traits.update(rest)
+    return Field(name, label, "boolean", **traits)
 
 
 def _address(kind: str) -> list[Field]:
@@ -176,17 +195,19 @@ def _address(kind: str) -> list[Field]:
     ]
 
 
-_FIXED = {"createable": False, "updateable": False}
+_FIXED: _Rights = {"createable": False, "updateable": False}
 
 
 def _stamps() -> list[Field]:
-    by = {**_FIXED, "nillable": False, "defaulted": True}
+    by: _Traits = {
+        "createable": False, "updateable": False, "nillable": False, "defaulted": True
+    }  # fmt: skip
     return [
-        Field("CreatedDate", "Created Date", "datetime", **by),  # type: ignore[arg-type]
+        Field("CreatedDate", "Created Date", "datetime", **by),
         _lookup("CreatedById", "Created By ID", "User", **by),
-        Field("LastModifiedDate", "Last Modified Date", "datetime", **by),  # type: ignore[arg-type]
+        Field("LastModifiedDate", "Last Modified Date", "datetime", **by),
         _lookup("LastModifiedById", "Last Modified By ID", "User", **by),
-        Field("SystemModstamp", "System Modstamp", "datetime", **by),  # type: ignore[arg-type]
+        Field("SystemModstamp", "System Modstamp", "datetime", **by),
     ]
 
 
@@ -203,8 +224,8 @@ def _object(
     undeletable: bool = True,
 ) -> Object:
     own_id = Field(
-        "Id", f"{label} ID", "id", 18, nillable=False, defaulted=True, id_lookup=True, **_FIXED  # type: ignore[arg-type]
-    )  # fmt: skip
+        "Id", f"{label} ID", "id", 18, nillable=False, defaulted=True, id_lookup=True, **_FIXED
+    )
     all_fields = [own_id]
     if deletes:
         all_fields.append(_flag("IsDeleted", "Deleted", **_FIXED))
@@ -404,7 +425,7 @@ def _records() -> list[Object]:
                   default="Medium", defaulted=True),
         Field("Description", "Description", "textarea", 32000),
         _flag("IsClosed", "Closed", **_FIXED),
-        Field("ClosedDate", "Closed Date", "datetime", **_FIXED),  # type: ignore[arg-type]
+        Field("ClosedDate", "Closed Date", "datetime", **_FIXED),
         Field("Rating__c", "Rating", "double", precision=1, custom=True),
         _owner("Group", "User"),
         mergeable=True,

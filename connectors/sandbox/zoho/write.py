@@ -250,9 +250,8 @@ class Writer:
     def schedule(self, request: Request, module: ModuleSpec, master: str) -> Response:
         """``POST /{M}/{id}/actions/merge``: the merge is carried out by a job."""
         body = read_body(request)
-        asked = body.get("merge")
         try:
-            losers = tuple(str(entry["id"]) for entry in asked[0]["data"])  # type: ignore[index]
+            losers = tuple(str(entry["id"]) for entry in body["merge"][0]["data"])
         except (TypeError, LookupError):
             raise ApiError("INVALID_DATA", "invalid data", 400, {"api_name": "merge"}) from None
         for id in (master, *losers):
