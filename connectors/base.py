@@ -33,6 +33,9 @@ Value = None | bool | int | Decimal | str | tuple[str, ...]
 #: What a record in a stage has come to.
 StageStatus = Literal["open", "won", "lost", "closed"]
 
+#: What a write does to a record.
+WriteKind = Literal["create", "update", "archive"]
+
 
 class NativeType(StrEnum):
     """The types vendors' fields are reduced to, for checking a mapping against an account."""
@@ -153,7 +156,7 @@ class Write:
     """
 
     key: str
-    kind: Literal["create", "update", "archive"]
+    kind: WriteKind
     values: Mapping[str, Value] = field(default_factory=dict)
     id: str = ""
     external: tuple[str, str] | None = None

@@ -391,7 +391,7 @@ def sandboxes(seed: int, contacts: int, truth: Path) -> Iterator[dict[str, Any]]
     command = [sys.executable, "-m", "connectors.sandbox", "--port", "0", "--json"]
     command += ["--seed", str(seed), "--contacts", str(contacts), "--truth", str(truth)]
     with _ending_on_sigterm():
-        process = subprocess.Popen(  # noqa: S603
+        process = subprocess.Popen(  # noqa: S603 (our own command, and no shell)
             command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
         )
         try:

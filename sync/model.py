@@ -10,10 +10,11 @@ import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import Any, Literal, NamedTuple
+from typing import Any, NamedTuple
 
 import orjson
 
+from connectors.base import WriteKind
 from mapping.schema import Fields, FieldValue
 
 #: Before every change a vendor can tell of.
@@ -129,7 +130,7 @@ class PlannedWrite:
     object: str
     entity: str
     record: str
-    kind: Literal["create", "update", "archive"]
+    kind: WriteKind
     fields: Fields
     before: Fields
     version: str = ""

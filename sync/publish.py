@@ -109,7 +109,7 @@ def export(
             path = to / f"{view}.{fmt}"
             part = to / f".{path.name}.{uuid.uuid4().hex}.part"
             stack.callback(part.unlink, missing_ok=True)
-            columns, batches = query(f"SELECT * FROM {view} ORDER BY id")  # noqa: S608
+            columns, batches = query(f"SELECT * FROM {view} ORDER BY id")  # noqa: S608 (names of the schema)
             typed = _typed(name, columns, batches)
             if fmt == "parquet":
                 rows = _write_parquet(part, _schema(name, columns), typed)
@@ -143,7 +143,7 @@ def read_view(query: Query, view: str, columns: Sequence[str] | None = None) -> 
         raise ValueError(f"there is no view {view!r}; there are {', '.join(names)}")
     object = names[view]
     listed = "*" if columns is None else ", ".join(f'"{column}"' for column in columns)
-    found, batches = query(f"SELECT {listed} FROM {view} ORDER BY id")  # noqa: S608
+    found, batches = query(f"SELECT {listed} FROM {view} ORDER BY id")  # noqa: S608 (names of the schema)
     schema = _schema(object, found)
     typed = _typed(object, found, batches)
     return pa.Table.from_batches([_batch(schema, rows) for rows in typed], schema)

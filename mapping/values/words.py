@@ -11,7 +11,7 @@ import yaml
 @lru_cache(maxsize=8)
 def _lists(name: str) -> dict[str, tuple[str, ...]]:
     source = files("mapping").joinpath("catalog", "words", f"{name}.yaml")
-    loaded = yaml.load(source.read_text(encoding="utf-8"), Loader=yaml.BaseLoader)  # noqa: S506
+    loaded = yaml.load(source.read_text(encoding="utf-8"), Loader=yaml.BaseLoader)  # noqa: S506 (it makes texts only)
     return {
         key: tuple(line.strip() for line in text.splitlines() if line.strip())
         for key, text in loaded.items()

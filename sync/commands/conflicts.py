@@ -12,16 +12,14 @@ from mapping.schema import OBJECTS, FieldValue
 from sync import conflicts as deciding
 from sync.commands.exits import no_such
 from sync.commands.hub import of, print_json
+from sync.commands.objects import Synced
 from sync.commands.show import text
 from sync.explain import names_of, shown
-from sync.settings import SYNCED, SettingsError
+from sync.settings import SettingsError
 from sync.store import books, entities
 from sync.store.database import Session
 
 group = typer.Typer(invoke_without_command=True, rich_markup_mode="markdown")
-
-
-Object = StrEnum("Object", list(SYNCED))  # type: ignore[misc]
 
 
 class Status(StrEnum):
@@ -113,7 +111,7 @@ def resolve(
         bool, typer.Option("--all", help="All conflicts that wait, instead of one.")
     ] = False,
     object: Annotated[
-        Object | None, typer.Option("--object", help="With --all: only of this object.")
+        Synced | None, typer.Option("--object", help="With --all: only of this object.")
     ] = None,
     field: Annotated[
         str | None, typer.Option("--field", metavar="NAME", help="With --all: only this field.")

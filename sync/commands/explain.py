@@ -3,23 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from enum import StrEnum
 from typing import Annotated, Any
 
 import typer
 from rich.markup import escape
 from rich.table import Table
 
-from mapping.schema import OBJECTS
 from sync.commands.exits import no_such
 from sync.commands.hub import of, print_json
+from sync.commands.objects import Known
 from sync.commands.show import text
 from sync.explain import Explanation, Reason, find
 from sync.explain import explain as look_up
 from sync.settings import SettingsError
 from sync.store import books
-
-Object = StrEnum("Object", list(OBJECTS))  # type: ignore[misc]
 
 #: Writes listed under the fields.
 SHOWN_WRITES = 10
@@ -32,7 +29,7 @@ def register(app: typer.Typer) -> None:
 
 def explain(
     context: typer.Context,
-    object: Annotated[Object, typer.Argument(metavar="OBJECT", help="contact, company, …")],
+    object: Annotated[Known, typer.Argument(metavar="OBJECT", help="contact, company, …")],
     wanted: Annotated[
         str,
         typer.Argument(

@@ -7,7 +7,6 @@ import os
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from datetime import UTC, datetime
-from enum import StrEnum
 from typing import Annotated, Any, Literal
 
 import typer
@@ -16,22 +15,21 @@ from rich.table import Table
 from mapping.schema import OBJECTS
 from sync.commands.exits import no_such
 from sync.commands.hub import Hub, of, print_json
+from sync.commands.objects import Synced
 from sync.commands.show import text
 from sync.engine.decide import identity
 from sync.engine.decide.identity import Refused
 from sync.engine.run import LEASE
 from sync.explain import names_of, shown
 from sync.model import Place
-from sync.settings import SYNCED, SettingsError
+from sync.settings import SettingsError
 from sync.store import books, decisions, replicas
 from sync.store.database import Session
 from sync.store.decisions import Review, Verdict
 
 review_group = typer.Typer(invoke_without_command=True, rich_markup_mode="markdown")
 
-Object = StrEnum("Object", list(SYNCED))  # type: ignore[misc]
-
-Kind = Annotated[Object, typer.Argument(metavar="OBJECT", help="contact, company, …")]
+Kind = Annotated[Synced, typer.Argument(metavar="OBJECT", help="contact, company, …")]
 Record = Annotated[
     str,
     typer.Argument(

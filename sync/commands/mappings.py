@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from enum import StrEnum
 from typing import Annotated, Any
 
 import typer
@@ -16,11 +15,11 @@ from mapping.values import Context
 from sync.accounts import documents, findings
 from sync.commands.exits import Code, no_such
 from sync.commands.hub import Hub, of, print_json
+from sync.commands.objects import Synced
 from sync.settings import SYNCED
 
 group = typer.Typer(no_args_is_help=True, rich_markup_mode="markdown")
 
-Object = StrEnum("Object", list(SYNCED))  # type: ignore[misc]
 Chosen = Annotated[
     str | None, typer.Option("--connection", metavar="NAME", help="Only this connection.")
 ]
@@ -38,7 +37,7 @@ def register(app: typer.Typer) -> None:
 def show(
     context: typer.Context,
     object: Annotated[
-        Object | None, typer.Argument(metavar="[OBJECT]", help="Only this object.")
+        Synced | None, typer.Argument(metavar="[OBJECT]", help="Only this object.")
     ] = None,
     connection: Chosen = None,
     as_json: AsJson = False,

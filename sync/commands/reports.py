@@ -10,12 +10,11 @@ from typing import Annotated
 import typer
 
 from sync.commands.hub import of, print_json
+from sync.commands.objects import Synced
 from sync.kpis import record
 from sync.kpis.show import table
-from sync.publish import OBJECT_NAMES
 from sync.publish import export as publish
 
-Object = StrEnum("Object", list(OBJECT_NAMES))  # type: ignore[misc]
 AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object.")]
 
 
@@ -57,7 +56,7 @@ def export(
     to: Annotated[Path, typer.Option(metavar="DIR", help="Folder for the files; made if needed.")],
     format: Annotated[Format, typer.Option(help="Of the files.")] = Format.CSV,
     object: Annotated[
-        list[Object] | None,
+        list[Synced] | None,
         typer.Option("--object", help="Only this object; may be given several times."),
     ] = None,
     bom: Annotated[

@@ -8,7 +8,6 @@ import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
-from enum import StrEnum
 from importlib.metadata import version
 from pathlib import Path
 from typing import Annotated, Any
@@ -21,19 +20,18 @@ from sync.commands import show
 from sync.commands.bars import progress
 from sync.commands.exits import OF_STATUS, Code, no_such, readable
 from sync.commands.hub import Hub, of, print_json
+from sync.commands.objects import Synced
 from sync.engine.report import Report
 from sync.engine.run import Options, run
 from sync.model import Queued
-from sync.settings import SYNCED, SettingsError
+from sync.settings import SettingsError
 from sync.store import books, doubts, queues
 
 #: The version of plan files.
 PLAN_FORMAT = 1
 
-Object = StrEnum("Object", list(SYNCED))  # type: ignore[misc]
-
 Objects = Annotated[
-    list[Object] | None,
+    list[Synced] | None,
     typer.Option("--object", help="Only this object; may be given several times."),
 ]
 Connections = Annotated[
@@ -262,7 +260,7 @@ def read_plan(file: Path) -> list[dict[str, Any]]:
 
 def _options(
     hub: Hub,
-    objects: Sequence[Object] | None,
+    objects: Sequence[Synced] | None,
     connections: Sequence[str] | None,
     full: bool,
     dry: bool,

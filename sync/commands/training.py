@@ -2,20 +2,17 @@
 
 from __future__ import annotations
 
-from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from sync.commands.hub import of
+from sync.commands.objects import Scored
 from sync.engine.training import learn
-from sync.scores.features import BLOCKS
 from sync.scores.numbers import NumbersError
 from sync.scores.scorer import Unavailable
 from sync.settings import SettingsError
-
-Object = StrEnum("Object", list(BLOCKS))  # type: ignore[misc]
 
 
 def register(app: typer.Typer) -> None:
@@ -25,7 +22,7 @@ def register(app: typer.Typer) -> None:
 
 def train(
     context: typer.Context,
-    object: Annotated[Object, typer.Argument(metavar="OBJECT", help="contact or company.")],
+    object: Annotated[Scored, typer.Argument(metavar="OBJECT", help="contact or company.")],
     out: Annotated[
         Path | None,
         typer.Option("--out", metavar="PATH", help="The file to write; OBJECT.numbers.json."),

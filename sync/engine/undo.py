@@ -15,6 +15,7 @@ from pathlib import Path
 
 from sqlalchemy.engine import Engine
 
+from connectors.base import WriteKind
 from mapping.schema import OBJECTS, Field, Fields, FieldValue, Kind
 from sync.engine import references, restore
 from sync.engine.decide import decide
@@ -214,14 +215,14 @@ class _Undoing:
             replicas.save_tombstone(session, self.object, place, write.entity, run)
         self.concerned[write.entity] |= write.fields.keys() if write.kind == "update" else set()
 
-    def _write(self, w: Written, id: str, kind: str, fields: Fields, member: Member) -> None:
+    def _write(self, w: Written, id: str, kind: WriteKind, fields: Fields, member: Member) -> None:
         self.writes.append(
             PlannedWrite(
                 connection=w.connection,
                 object=self.object,
                 entity=id,
                 record=w.record,
-                kind=kind,  # type: ignore[arg-type]
+                kind=kind,
                 fields=fields,
                 before={name: member.seen.get(name) for name in fields},
                 version=member.version,

@@ -26,7 +26,9 @@ def start_run(session: Session, kind: str, now: datetime) -> int:
     made = session.execute(
         sa.insert(tables.run).values(kind=kind, status="running", started_at=now, report={})
     )
-    return int(made.inserted_primary_key[0])  # type: ignore[index]
+    key = made.inserted_primary_key
+    assert key is not None
+    return int(key[0])
 
 
 def finish_run(

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from sqlalchemy import (
     BigInteger,
     Boolean,
@@ -23,13 +25,13 @@ metadata = MetaData()
 
 _Id = BigInteger().with_variant(Integer(), "sqlite")
 
-_COLUMN_TYPES: dict[Kind, type[TypeEngine[object]] | TypeEngine[object]] = {
-    Kind.MONEY: Exact(),  # type: ignore[dict-item]
-    Kind.DECIMAL: Exact(),  # type: ignore[dict-item]
-    Kind.INTEGER: BigInteger(),  # type: ignore[dict-item]
-    Kind.BOOLEAN: Boolean(),  # type: ignore[dict-item]
-    Kind.DATE: Date(),  # type: ignore[dict-item]
-    Kind.INSTANT: Instant(),  # type: ignore[dict-item]
+_COLUMN_TYPES: dict[Kind, TypeEngine[Any]] = {
+    Kind.MONEY: Exact(),
+    Kind.DECIMAL: Exact(),
+    Kind.INTEGER: BigInteger(),
+    Kind.BOOLEAN: Boolean(),
+    Kind.DATE: Date(),
+    Kind.INSTANT: Instant(),
     Kind.CHOICES: Body(),
     Kind.REFERENCES: Body(),
 }

@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
+from connectors.base import WriteKind
 from mapping.schema import WRITTEN_TOGETHER, Field, Fields, FieldValue, Kind, ObjectSchema
 from sync.engine.decide.voices import Same
 from sync.model import Member, PlannedWrite
@@ -105,7 +106,7 @@ def _write(
     entity: str,
     member: Member | None,
     target: Target,
-    kind: str,
+    kind: WriteKind,
     fields: Fields,
     before: Fields,
 ) -> PlannedWrite:
@@ -114,7 +115,7 @@ def _write(
         object=schema.name,
         entity=entity,
         record=member.place.record if member else "",
-        kind=kind,  # type: ignore[arg-type]
+        kind=kind,
         fields=fields,
         before=before,
         version=member.version if member else "",
