@@ -403,7 +403,7 @@ def test_each_error_has_the_cause_that_the_page_gives(vendor: str, heading: str)
 
 def test_a_refresh_token_that_hubspot_does_not_take(bench: Bench) -> None:
     server = bench.fleet.servers["hubspot"]
-    auth = {**server.vendor.oauth_credentials(), "refresh_token": "na1-made-up"}  # type: ignore[attr-defined]
+    auth = {**server.vendor.oauth_credentials(), "refresh_token": "na1-made-up"}
     connector = connectors.connect("hubspot", Access("mine", server.url, auth, sandbox=True))
     with pytest.raises(AuthenticationFailed) as met:
         connector.check()

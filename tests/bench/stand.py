@@ -102,7 +102,7 @@ class Stand:
 
     def __init__(self, vendor: str, options: Mapping[str, str] | None = None) -> None:
         setup = SETUPS[vendor]
-        self._server = Server(None)  # type: ignore[arg-type]
+        self._server = Server(None)
         self.rig = ServedRig(replace(setup, options=dict(options or {})), self._server)
         self.vendor = vendor
         self.connector = connect(vendor, self.rig.access())

@@ -50,7 +50,7 @@ def time() -> Time:
 
 
 def budget(time: Time, usual: Usual | None = None, paced: bool = True, **terms: float) -> Budget:
-    chosen = Terms(**terms)  # type: ignore[arg-type]
+    chosen = Terms(**terms)
     return Budget("crm", chosen, usual, paced=paced, clock=time, sleep=time.sleep)
 
 
@@ -304,7 +304,7 @@ def connect(account: Account) -> Callable[..., tuple[Connector, Budget]]:
     def make(**terms: float) -> tuple[Connector, Budget]:
         made = Budget(
             "mine",
-            Terms(**terms),  # type: ignore[arg-type]
+            Terms(**terms),
             USUAL[account.vendor],
             paced=False,
             clock=account.clock.now,

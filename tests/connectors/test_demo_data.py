@@ -89,7 +89,7 @@ def test_arguments_are_checked() -> None:
     with pytest.raises(ValueError, match="negative"):
         generate(1, -1, now=NOW)
     with pytest.raises(ValueError, match="aware"):
-        generate(1, 1, now=datetime(2026, 1, 1))  # noqa: DTZ001
+        generate(1, 1, now=datetime(2026, 1, 1))  # noqa: DTZ001 (no zone is the fault)
 
 
 # --- ids, lookups, stamps ----------------------------------------------------------------

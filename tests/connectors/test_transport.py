@@ -61,7 +61,7 @@ class Calls:
 
 
 def retrier(pauses: list[float], **policy: float) -> Retrier:
-    made = RetryPolicy(**policy)  # type: ignore[arg-type]
+    made = RetryPolicy(**policy)
     return Retrier(made, sleep=pauses.append)
 
 

@@ -44,7 +44,7 @@ def rig(setup: str, servers: dict[str, Server], monkeypatch: pytest.MonkeyPatch)
         made = MemoryRig(SETUPS[setup])
     else:
         if setup not in servers:
-            servers[setup] = Server(None)  # type: ignore[arg-type]
+            servers[setup] = Server(None)
         made = ServedRig(SETUPS[setup], servers[setup])
     yield made
     made.close()

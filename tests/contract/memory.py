@@ -92,12 +92,12 @@ def objects() -> Iterator[ObjectInfo]:
 def pipelines() -> dict[str, list[Pipeline]]:
     """Those of deals and tickets."""
     deal: list[Any] = [
-        Stage(name, name, at, status, Decimal(probability))  # type: ignore[arg-type]
+        Stage(name, name, at, status, Decimal(probability))
         for at, (name, status, probability) in enumerate(_STAGES)
     ]
     ticket: list[Any] = [
         Stage(name, name, at, status) for at, (name, status) in enumerate(_STATUSES)
-    ]  # type: ignore[arg-type]
+    ]
     return {
         "deal": [Pipeline("", "Sales", tuple(deal))],
         "ticket": [Pipeline("", "Support", tuple(ticket))],

@@ -345,7 +345,7 @@ def number(value: Value) -> Decimal:
 
 def flag(value: Value) -> bool:
     """A boolean, or HubSpot's word for one."""
-    return {True: True, False: False, "true": True, "false": False, None: False}[value]  # type: ignore[index]
+    return {True: True, False: False, "true": True, "false": False, None: False}[value]
 
 
 def options(value: Value) -> set[str]:

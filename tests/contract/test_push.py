@@ -160,7 +160,7 @@ def test_the_largest_batches_are_sent(rig: Rig, kind: str) -> None:
     writes = [
         Write(
             f"k{n}",
-            "create" if kind == "upsert" else kind,  # type: ignore[arg-type]
+            "create" if kind == "upsert" else kind,
             {} if kind == "archive" else thing.row(f"n{n}"),
             id=id,
             external=(words.external, f"e-{n}") if kind == "upsert" else None,

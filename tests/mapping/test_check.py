@@ -52,7 +52,7 @@ def _fitting(document: Document) -> ObjectInfo:
 
 def _with(info: ObjectInfo, native: str, **changes: object) -> ObjectInfo:
     fields = dict(info.fields)
-    fields[native] = replace(fields[native], **changes)  # type: ignore[arg-type]
+    fields[native] = replace(fields[native], **changes)
     return replace(info, fields=fields)
 
 

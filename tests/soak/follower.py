@@ -105,7 +105,7 @@ class Follower:
         """The next page, during which somebody may do something; None after an error."""
         ambush = self._ambush(asked) if people and self._dice.random() < 0.1 else ""
         try:
-            page: Page = next(pages)  # type: ignore[call-overload]
+            page: Page = next(pages)
         except Wait as error:
             self.pulls[type(error).__name__] += 1
             return None

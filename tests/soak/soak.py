@@ -90,7 +90,7 @@ class Soak:
         package = importlib.import_module(f"connectors.sandbox.{vendor}")
         self.vendor: Vendor = package.Sandbox(clock=self.clock, seed=seed)
         if vendor == "zoho":
-            self.vendor.credits = 10**9  # type: ignore[attr-defined]
+            self.vendor.credits = 10**9
         self.server = Server(self.vendor)
         self.things = asked(vendor)
         self.truth = Truth(self.vendor, self.things)

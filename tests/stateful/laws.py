@@ -213,7 +213,7 @@ class Laws:
                 self._reference(field, name, there, wanted, told)
                 continue
             rendition = quirks.renditions.get(field.name)
-            made = wanted if rendition is None or wanted is None else plain(rendition(wanted))  # type: ignore[arg-type]
+            made = wanted if rendition is None or wanted is None else plain(rendition(wanted))
             assert values.same(field.kind, there, made, "TH") or values.same(
                 field.kind, there, wanted, "TH"
             ), f"law 4: {told}"

@@ -134,7 +134,7 @@ class Ledger:
                 self.world.settings,
                 edit.account,
                 None,
-                None,  # type: ignore[arg-type]
+                None,
             )[object].readable
             hidden = self.world.accounts[edit.account].quirks.hidden
             if edit.field.name in readable - hidden and edit.field.policy is not Policy.OLDEST:

@@ -215,8 +215,8 @@ def two_at_once(made: Hub) -> None:
 def one_account_is_forgotten(patch: pytest.MonkeyPatch) -> None:
     real = plan.plan
 
-    def partial(schema: Any, entity: str, fields: Any, members: Any, targets: Any, *rest: Any, **named: Any) -> Any:  # fmt: skip # noqa: E501
-        found = real(schema, entity, fields, members, targets, *rest, **named)
+    def partial(*given: Any, **named: Any) -> Any:
+        found = real(*given, **named)
         kept = tuple(w for w in found.writes if (w.connection, w.kind) != ("right", "update"))
         return replace(found, writes=kept)
 

@@ -128,7 +128,7 @@ class World:
                 tick()
                 original(self)
 
-            Session.commit = commit  # type: ignore[method-assign]
+            Session.commit = commit
         else:
             wanted = kind.removeprefix("call ")
             for account in self.accounts.values():
@@ -140,7 +140,7 @@ class World:
         except Crash:
             return True
         finally:
-            Session.commit = original  # type: ignore[method-assign]
+            Session.commit = original
             for account in self.accounts.values():
                 account.interfere = lambda call, moment: None
         return False
@@ -247,7 +247,7 @@ class World:
             wanted = agreed.get(name)
             rendition = quirks.renditions.get(name)
             if rendition is not None and wanted is not None:
-                made = rendition(wanted)  # type: ignore[arg-type]
+                made = rendition(wanted)
                 assert values.same(field.kind, fields[name], made, "TH") or values.same(
                     field.kind, fields[name], wanted, "TH"
                 ), f"law 4: {connection} {object} {record} {name}: {fields[name]!r} != {wanted!r}"

@@ -154,7 +154,7 @@ def test_nothing_is_decided_while_a_run_is_at_work(
     engine = open_engine(f"sqlite:///{desk.folder / 'hub.db'}")
     with session(engine) as store:
         row = {"name": LEASE, "holder": "elsewhere:1", "until": datetime.now(UTC)}
-        store.upsert(tables.lease, [{**row, "until": row["until"] + timedelta(hours=1)}])  # type: ignore[operator]
+        store.upsert(tables.lease, [{**row, "until": row["until"] + timedelta(hours=1)}])
         store.commit()
     assert "another run" in desk.run(
         "apart", "contact", f"left:{asked[0]}", f"right:{asked[1]}", code=3

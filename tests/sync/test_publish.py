@@ -297,7 +297,7 @@ def test_unknown_names_are_refused(engine: Engine, tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="there is no object 'deals'; there are company, "):
         export(engine, "csv", tmp_path, ["deals"])
     with pytest.raises(ValueError, match="neither csv nor parquet"):
-        export(engine, "xml", tmp_path)  # type: ignore[arg-type]
+        export(engine, "xml", tmp_path)
     with pytest.raises(ValueError, match="there is no view 'deal'"):
         to_arrow(engine, "deal")
 
@@ -390,8 +390,8 @@ def test_both_databases_give_the_same_files(
                 sa.text("INSERT INTO exchange_rate VALUES ('THB', '0.03', '2026-01-01')")
             )
     for fmt in ("csv", "parquet"):
-        ours = export(engine, fmt, tmp_path / "sqlite")  # type: ignore[arg-type]
-        theirs = export(postgres, fmt, tmp_path / "postgres")  # type: ignore[arg-type]
+        ours = export(engine, fmt, tmp_path / "sqlite")
+        theirs = export(postgres, fmt, tmp_path / "postgres")
         for one, other in zip(ours, theirs, strict=True):
             assert one.rows == other.rows
             assert one.path.read_bytes() == other.path.read_bytes()

@@ -49,7 +49,7 @@ def _is_reply(kind: type[Exception]) -> bool:
 
 def _made(kind: type[Exception]) -> Exception:
     if _is_reply(kind):
-        return kind(status=503, reason="Service Unavailable")  # type: ignore[call-arg]
+        return kind(status=503, reason="Service Unavailable")
     return kind("pat-na1-11111111-2222 leaked")
 
 

@@ -49,7 +49,7 @@ def people(org: Org, count: int, **more: object) -> list[str]:
 def meddle(org: Org, answer: Callable[[Request], Response | None]) -> None:
     """Let `answer` reply in the sandbox's place where it wants to."""
     handle = org.sandbox.handle
-    org.sandbox.handle = lambda request: answer(request) or handle(request)  # type: ignore[method-assign]
+    org.sandbox.handle = lambda request: answer(request) or handle(request)
 
 
 def fault(org: Org, kind: str, method: str, path: str, **more: Any) -> None:
@@ -114,7 +114,7 @@ def test_every_type_of_field_reads_as_over_rest(org: Org) -> None:
         ("Count__c", "int", {"digits": 9}),
         ("At__c", "datetime", {}),
     ):
-        field = Field(name, name, type, custom=True, **more)  # type: ignore[arg-type]
+        field = Field(name, name, type, custom=True, **more)
         org.sandbox.store.add_field(contact, field)
     fields += list(org.connect().describe("Contact").fields)
     [account] = org.sandbox.load("Account", [{"Name": "ไทย"}])
@@ -154,7 +154,7 @@ def test_deals_come_with_their_contacts(org: Org, small: None) -> None:
     rows = [{**DEAL, "Amount": n, ROLES: ids[: n % 5], "modified_at": OLD} for n in range(13)]
     org.sandbox.load("Opportunity", rows)
     found = both(org, "Opportunity", ["Name", "Amount", ROLES])
-    sizes = [len(record.values[ROLES]) for record in found]  # type: ignore[arg-type]
+    sizes = [len(record.values[ROLES]) for record in found]
     assert sizes == [n % 5 for n in range(13)]
 
 
@@ -290,7 +290,7 @@ def test_other_fields_do_not_go_on_with_the_old_job(org: Org, small: None) -> No
 def test_a_job_that_fails_is_done_without(org: Org, state: str) -> None:
     ids = people(org, 3)
     query_jobs = org.sandbox.rest.bulk["query"]
-    query_jobs.step = lambda job: setattr(job, "state", state)  # type: ignore[method-assign]
+    query_jobs.step = lambda job: setattr(job, "state", state)
     found = records(org.connect(**BULK).pull("Contact", ["LastName"], None))
     assert [record.id for record in found] == ids
 
@@ -355,13 +355,13 @@ def test_a_job_that_never_ends_is_told_and_met_again(org: Org) -> None:
     ids = people(org, 3)
     query_jobs = org.sandbox.rest.bulk["query"]
     step = query_jobs.step
-    query_jobs.step = lambda job: None  # type: ignore[method-assign]
+    query_jobs.step = lambda job: None
     pull = org.connect(**BULK).pull("Contact", ["LastName"], None)
     first = next(pull)
     with pytest.raises(Unavailable, match="30 minutes"):
         next(pull)
     assert len(org.pauses) < 100
-    query_jobs.step = step  # type: ignore[method-assign]
+    query_jobs.step = step
     found = records(org.connect(**BULK).pull("Contact", ["LastName"], first.cursor))
     assert [record.id for record in found] == ids
     assert bulk_calls(org).count("POST query") == 1
@@ -523,7 +523,7 @@ def test_a_job_that_fails_as_a_whole_is_done_over_rest(org: Org) -> None:
     def fail(job: Any) -> None:
         job.state, job.error = "Failed", "InternalServerError : sorry"
 
-    ingest.step = fail  # type: ignore[method-assign]
+    ingest.step = fail
     assert len(fine(connector.push("Contact", creates(3)))) == 3
     assert len(live(org)) == 3
 
@@ -541,7 +541,7 @@ def test_rows_of_an_aborted_job_wait(org: Org, monkeypatch: pytest.MonkeyPatch) 
         else:
             step(job)
 
-    ingest.step = once  # type: ignore[method-assign]
+    ingest.step = once
     results = connector.push("Contact", creates(5))
     assert [type(result.error) for result in results] == [type(None)] * 2 + [Unavailable] * 3
     assert len(live(org)) == 2

@@ -64,7 +64,7 @@ def test_every_sdk_error_is_one_of_ours(kind: type[Exception]) -> None:
     if kind is sdk.SalesforceAuthenticationFailed:
         made: Exception = kind("some_code", "words")
     elif issubclass(kind, sdk.SalesforceError):
-        made = kind("https://x", STATUS[kind.__name__], "name", "<html>words</html>")  # type: ignore[call-arg]
+        made = kind("https://x", STATUS[kind.__name__], "name", "<html>words</html>")
     else:
         made = kind("words")
     error = translate(made, "west")
@@ -194,7 +194,7 @@ TOKEN = {"access_token": "00Dx!AQ", "instance_url": HOST, "token_type": "Bearer"
 
 
 @pytest.fixture
-def wire() -> responses.RequestsMock:  # type: ignore[misc]
+def wire() -> responses.RequestsMock:
     with responses.RequestsMock(assert_all_requests_are_fired=False) as mock:
         mock.post(f"{HOST}/services/oauth2/token", json=TOKEN)
         yield mock
@@ -300,7 +300,7 @@ def test_children_that_come_in_pages(
 
     nested = {"done": False, "nextRecordsUrl": "/services/data/v62.0/query/x-1"}
     deal = {"Id": "006000000000001AAA", "SystemModstamp": at, "Name": "deal"}
-    deal["OpportunityContactRoles"] = {**nested, "records": [role("003000000000001AAA")]}  # type: ignore[assignment]
+    deal["OpportunityContactRoles"] = {**nested, "records": [role("003000000000001AAA")]}
     wire.get(f"{base}/queryAll/", json={"totalSize": 1, "done": True, "records": [deal]})
     more = [role("003000000000002AAA"), role("003000000000003AAA", deleted=True)]
     wire.get(f"{base}/query/x-1", json={"totalSize": 3, "done": True, "records": more})

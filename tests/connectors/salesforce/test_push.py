@@ -42,7 +42,7 @@ def state(org: Org, object: str, id: str) -> dict[str, Any]:
 def meddle(org: Org, answer: Callable[[Request], Response | None]) -> None:
     """Let `answer` reply in the sandbox's place where it wants to."""
     handle = org.sandbox.handle
-    org.sandbox.handle = lambda request: answer(request) or handle(request)  # type: ignore[method-assign]
+    org.sandbox.handle = lambda request: answer(request) or handle(request)
 
 
 # -- values

@@ -46,7 +46,7 @@ def test_lists(operator: str) -> None:
         "b''s", "b\\'s"))  # fmt: skip
     assert made.where == Comparison(
         Path("Stage"), operator, tuple(Term(text, "text") for text in ("a", "b's", "c"))
-    )  # type: ignore[arg-type]
+    )
 
 
 @pytest.mark.parametrize(

@@ -197,7 +197,7 @@ def test_every_code_of_the_sdk_becomes_one_of_our_errors() -> None:
 def test_settings_the_sdk_refuses() -> None:
     auth = {"kind": "self_client", "client_id": 5, "client_secret": "x", "refresh_token": "y"}
     with pytest.raises(Misconfigured):
-        ZohoConnector(Access("asia", auth=auth))  # type: ignore[arg-type]
+        ZohoConnector(Access("asia", auth=auth))
 
 
 def test_answers_of_the_accounts_server() -> None:

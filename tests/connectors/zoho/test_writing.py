@@ -152,7 +152,7 @@ def test_what_zoho_would_drop_or_refuse_names_the_field(
     first, second = connector.push("Contacts", [bad, good])
     assert type(first.error) is kind
     assert first.error is not None
-    assert first.error.fields == (field,)  # type: ignore[attr-defined]
+    assert first.error.fields == (field,)
     assert second.error is None
     assert [row["Last_Name"] for row in truth(account).values()] == ["good"]
 

@@ -59,12 +59,12 @@ class Steps:
             commit(session)
             steps._step()
 
-        Meter.add = counted  # type: ignore[method-assign]
-        Session.commit = committed  # type: ignore[method-assign]
+        Meter.add = counted
+        Session.commit = committed
         return self
 
     def __exit__(self, *_: object) -> None:
-        Meter.add, Session.commit = self._add, self._commit  # type: ignore[method-assign]
+        Meter.add, Session.commit = self._add, self._commit
 
     def _step(self) -> None:
         with self._lock:

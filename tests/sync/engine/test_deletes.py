@@ -202,12 +202,12 @@ def test_a_record_deleted_while_we_write_to_it_leaves_no_problem_behind(
     real, done = run_module.push, []
 
     def racing(wiring: object, object: str, **kinds: object) -> None:
-        if object == "contact" and wiring.run == latest() and not done:  # type: ignore[attr-defined]
+        if object == "contact" and wiring.run == latest() and not done:
             queued = world_outbox()
             if queued:
                 done.append(1)
                 world.remove("zoho", "contact", known["contact"]["zoho"])
-        real(wiring, object, **kinds)  # type: ignore[arg-type]
+        real(wiring, object, **kinds)
 
     def latest() -> int:
         return max(row[0] for row in world.query(sa.select(tables.run.c.id)))

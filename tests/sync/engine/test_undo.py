@@ -333,7 +333,7 @@ class TestTrouble:
         for at in range(1, 90, 4 if kind == "commit" else 1):  # commits are many, and alike
             office = offices()
             run = self.story(office)
-            if not office.crash(at, kind, lambda o=office, r=run: o.undo(r)):  # type: ignore[misc]
+            if not office.crash(at, kind, lambda o=office, r=run: o.undo(r)):
                 break
             with session(office.engine) as store:
                 unsent = queues.outbox(store, status=("pending", "sending"))

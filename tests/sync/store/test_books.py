@@ -135,7 +135,7 @@ class TestQueues:
             assert to_decide(store) == []
 
     def write(self, entity: str, title: str, kind: str = "update") -> PlannedWrite:
-        return PlannedWrite("zoho", "contact", entity, "1", kind, {"t": title}, {})  # type: ignore[arg-type]
+        return PlannedWrite("zoho", "contact", entity, "1", kind, {"t": title}, {})
 
     def test_a_new_plan_supersedes_what_was_not_begun(self, database: Engine) -> None:
         with session(database) as store:

@@ -61,7 +61,7 @@ def test_fields_come_back_as_they_went_in(database: Engine) -> None:
             fields: Fields = {}
             for field in schema.fields.values():
                 values = EXAMPLES.get(field.kind, EXAMPLES[Kind.TEXT])
-                fields[field.name] = values[n % len(values)]  # type: ignore[assignment]
+                fields[field.name] = values[n % len(values)]
             with session(database) as store:
                 entities.save(store, name, [Entity("e", fields)], 1, NOW)
                 store.commit()

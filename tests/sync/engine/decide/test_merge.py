@@ -31,13 +31,13 @@ def agreed(agreed: Fields, *given: Member, **policies: Policy) -> Merged:
 
 class TestLaws:
     @given(BODIES, members(), POLICIES, st.randoms())
-    def test_the_order_of_members_does_not_matter(self, old, found, policies, random):  # type: ignore[no-untyped-def]
+    def test_the_order_of_members_does_not_matter(self, old, found, policies, random):
         shuffled = list(found)
         random.shuffle(shuffled)
         assert agreed(old, *found, **policies) == agreed(old, *shuffled, **policies)
 
     @given(BODIES, members(), POLICIES)
-    def test_merged_again_nothing_is_new(self, old, found, policies):  # type: ignore[no-untyped-def]
+    def test_merged_again_nothing_is_new(self, old, found, policies):
         first = agreed(old, *found, **policies)
         based = [
             replace(
@@ -57,7 +57,7 @@ class TestLaws:
         assert agreed(first.fields, *written).decisions == ()
 
     @given(BODIES, members(), POLICIES)
-    def test_every_value_comes_from_somewhere(self, old, found, policies):  # type: ignore[no-untyped-def]
+    def test_every_value_comes_from_somewhere(self, old, found, policies):
         outcome = agreed(old, *found, **policies)
         for name, value in outcome.fields.items():
             if name == "interests" or value is None:
@@ -67,7 +67,7 @@ class TestLaws:
         assert outcome.fields.keys() <= old.keys() | {n for m in found for n in m.seen}
 
     @given(BODIES, members())
-    def test_a_change_is_agreed_overruled_or_waits(self, old, found):  # type: ignore[no-untyped-def]
+    def test_a_change_is_agreed_overruled_or_waits(self, old, found):
         outcome = agreed(old, *found, job_title=Policy.MANUAL)
         for m in found:
             base = m.base or {}
@@ -81,7 +81,7 @@ class TestLaws:
                 } or any(value == v for d in outcome.disagreements for _, v in d.candidates)
 
     @given(BODIES, members(), POLICIES, DECIDES, UNDONE)
-    def test_no_change_is_lost(self, old, found, policies, decides, undone):  # type: ignore[no-untyped-def]
+    def test_no_change_is_lost(self, old, found, policies, decides, undone):
         """Whoever decides: it is agreed, overruled by a rule that names it, or it waits."""
         outcome = merge(CONTACT, old, found, rules(decides=decides, **policies), same, {}, undone)
         losing = {(d.field, place): value for d in outcome.decisions for place, value in d.losing}
@@ -96,7 +96,7 @@ class TestLaws:
                 assert value == agreed or losing[name, m.place] == value
 
     @given(BODIES, members(), POLICIES, DECIDES, UNDONE, st.randoms())
-    def test_whoever_decides_order_does_not_matter_and_once_is_enough(  # type: ignore[no-untyped-def]
+    def test_whoever_decides_order_does_not_matter_and_once_is_enough(
         self, old, found, policies, decides, undone, random
     ):
         chosen = rules(decides=decides, **policies)
@@ -118,7 +118,7 @@ class TestLaws:
         assert not second.decisions
 
     @given(BODIES, members())
-    def test_a_field_nobody_read_stays(self, old, found):  # type: ignore[no-untyped-def]
+    def test_a_field_nobody_read_stays(self, old, found):
         silent = [replace(m, seen={n: v for n, v in m.seen.items() if n != "job_title"})
                   for m in found]  # fmt: skip
         outcome = agreed(old, *silent)

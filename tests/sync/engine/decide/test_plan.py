@@ -17,7 +17,7 @@ NAMES = frozenset(CONTACT.fields) - {"created_at"}
 
 def target(connection: str, **more: object) -> Target:
     chosen = {"writable": NAMES, "readable": frozenset(CONTACT.fields), **more}
-    return Target(connection, **chosen)  # type: ignore[arg-type]
+    return Target(connection, **chosen)
 
 
 def planned(
@@ -31,13 +31,13 @@ def planned(
         targets,
         same,
         lambda *_: reach,
-        **more,  # type: ignore[arg-type]
+        **more,
     )
 
 
 class TestLaws:
     @given(BODIES, members(), st.sets(st.sampled_from(sorted(NAMES))))
-    def test_after_all_writes_nothing_is_left_to_write(self, fields, found, blocked):  # type: ignore[no-untyped-def]
+    def test_after_all_writes_nothing_is_left_to_write(self, fields, found, blocked):
         targets = [target(c, creates=True) for c in CONNECTIONS]
         first = planned(fields, found, *targets, blocked=frozenset(blocked))
         after = {m.place.connection: m for m in found}
@@ -54,7 +54,7 @@ class TestLaws:
         assert again.writes == ()
 
     @given(BODIES, members())
-    def test_nothing_is_written_that_is_there_hidden_or_not_agreed(self, fields, found):  # type: ignore[no-untyped-def]
+    def test_nothing_is_written_that_is_there_hidden_or_not_agreed(self, fields, found):
         for write in planned(fields, found, *(target(c) for c in CONNECTIONS)).writes:
             [m] = [m for m in found if m.place.connection == write.connection]
             assert write.record == m.place.record

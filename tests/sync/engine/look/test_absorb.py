@@ -47,21 +47,21 @@ def written(fields: Fields, *names: str) -> Replica:
 
 class TestLaws:
     @given(BODIES, BODIES)
-    def test_reading_twice_is_reading_once(self, old, fields):  # type: ignore[no-untyped-def]
+    def test_reading_twice_is_reading_once(self, old, fields):
         first = read(settled(old), fields) or settled(old)
         assert read(first, fields) is None
 
     @given(BODIES, BODIES)
-    def test_what_was_not_read_stays(self, old, fields):  # type: ignore[no-untyped-def]
+    def test_what_was_not_read_stays(self, old, fields):
         found = read(settled(old), fields)
         assert found is None or found.seen == {**old, **fields}
 
     @given(BODIES, BODIES)
-    def test_a_read_before_the_known_one_is_ignored(self, old, fields):  # type: ignore[no-untyped-def]
+    def test_a_read_before_the_known_one_is_ignored(self, old, fields):
         assert read(settled(old), fields, day=-1) is None
 
     @given(BODIES, BODIES)
-    def test_it_waits_exactly_if_a_value_differs(self, old, fields):  # type: ignore[no-untyped-def]
+    def test_it_waits_exactly_if_a_value_differs(self, old, fields):
         found = read(settled(old), fields)
         differs = any(
             name not in old or not same(CONTACT.fields[name].kind, value, old[name])
@@ -70,7 +70,7 @@ class TestLaws:
         assert bool(found and found.waiting) is differs
 
     @given(BODIES, BODIES)
-    def test_an_echo_is_told_to_nobody(self, old, fields):  # type: ignore[no-untyped-def]
+    def test_an_echo_is_told_to_nobody(self, old, fields):
         for own in ({"version": "v1"}, {"by": "hub", "version": "v9"}):
             found = read(written(old), fields, **own) or written(old)
             assert not found.waiting

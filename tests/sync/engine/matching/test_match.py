@@ -36,7 +36,7 @@ def place(
         if one.entity is not None:
             occupied.setdefault(one.entity, set()).add(one.place.connection)
     chosen = {"occupied": occupied, **more}
-    return match(records, rules=rules, object="contact", key_limit=limit, **chosen)  # type: ignore[arg-type]
+    return match(records, rules=rules, object="contact", key_limit=limit, **chosen)
 
 
 def groups(outcome: Outcome) -> set[frozenset[str]]:
@@ -72,20 +72,20 @@ def crowds(draw: st.DrawFn) -> list[Candidate]:
 
 class TestLaws:
     @given(crowds(), st.integers(0, 99))
-    def test_the_order_does_not_matter(self, crowd, seed):  # type: ignore[no-untyped-def]
+    def test_the_order_does_not_matter(self, crowd, seed):
         shuffled = list(crowd)
         random_module.Random(seed).shuffle(shuffled)
         assert place(*crowd) == place(*shuffled)
 
     @given(crowds())
-    def test_each_unlinked_record_gets_one_entity_and_linked_ones_keep_theirs(self, crowd):  # type: ignore[no-untyped-def]
+    def test_each_unlinked_record_gets_one_entity_and_linked_ones_keep_theirs(self, crowd):
         outcome = place(*crowd)
         assert Counter(link.place for link in outcome.links) == Counter(
             c.place for c in crowd if c.entity is None
         )
 
     @given(crowds(), st.data())
-    def test_an_entity_has_one_record_a_connection(self, crowd, data):  # type: ignore[no-untyped-def]
+    def test_an_entity_has_one_record_a_connection(self, crowd, data):
         homes = {
             c.place: Placed(c.place, data.draw(st.sampled_from(["con_1", "con_3"])), "restored")
             for c in crowd
@@ -97,7 +97,7 @@ class TestLaws:
         assert len(held) == len(set(held))
 
     @given(crowds())
-    def test_founded_ids_are_new_and_only_the_founders(self, crowd):  # type: ignore[no-untyped-def]
+    def test_founded_ids_are_new_and_only_the_founders(self, crowd):
         taken = {entity_id("contact", c.place) for c in crowd[::2]}
         outcome = place(*crowd, taken=taken)
         assert not taken & set(outcome.founded)
@@ -105,7 +105,7 @@ class TestLaws:
         assert len(set(outcome.founded)) == len(outcome.founded)
 
     @given(crowds())
-    def test_different_birthdays_are_different_people(self, crowd):  # type: ignore[no-untyped-def]
+    def test_different_birthdays_are_different_people(self, crowd):
         pair = [c for c in crowd if c.entity is None and c.fields["birth_date"]][:2]
         pair = [Candidate(c.place, None, {k: v for k, v in c.keys.items() if k != EXTERNAL},
                           c.fields) for c in pair]  # fmt: skip
@@ -236,7 +236,7 @@ def test_the_order_of_what_is_said_does_not_matter(
 ) -> None:
     first = place(*crowd, apart=apart, same=same, rules=ASKING)
     for things in (crowd, apart, same):
-        chance.shuffle(things)  # type: ignore[arg-type]
+        chance.shuffle(things)
     turned = [[(two, one) for one, two in pairs] for pairs in (apart, same)]
     assert place(*crowd, apart=turned[0], same=turned[1], rules=ASKING) == first
 

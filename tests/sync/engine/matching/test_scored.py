@@ -51,9 +51,9 @@ def place(
         tuple(sorted((records[a].place, records[b].place))): Scored(p, {"email": 2.5})
         for (a, b), p in (scores or {}).items()
     }
-    scored = Scores(pairs, 0.9, link) if scores is not None else None  # type: ignore[arg-type]
+    scored = Scores(pairs, 0.9, link) if scores is not None else None
     return match(
-        records, occupied, RULES, object="contact", key_limit=20, scores=scored, **more  # type: ignore[arg-type]
+        records, occupied, RULES, object="contact", key_limit=20, scores=scored, **more
     )  # fmt: skip
 
 
@@ -175,7 +175,7 @@ def test_the_order_does_not_matter(scored: dict[tuple[int, int], float], order: 
     shuffled = [RECORDS[number] for number in order]
     at = {number: place for place, number in enumerate(order)}
     turned = {tuple(sorted((at[a], at[b]))): p for (a, b), p in scored.items()}
-    assert place(*RECORDS, scores=scored) == place(*shuffled, scores=turned)  # type: ignore[arg-type]
+    assert place(*RECORDS, scores=scored) == place(*shuffled, scores=turned)
 
 
 @given(SCORED)
