@@ -17,7 +17,7 @@ from typing import Annotated, Any, Literal, TypeAlias
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
-from mapping.positions import Flaw, Located, Way, read_yaml
+from mapping.positions import Flaw, Located, Way, read_yaml, spot
 from mapping.rules import flaws_of
 from mapping.schema import OBJECTS, ObjectSchema
 
@@ -217,7 +217,7 @@ def _told(source: Located, way: Way, error: ValidationError) -> list[Flaw]:
         else:
             if item["loc"][-1] in ("bool", "int", "decimal", "str"):  # members of a union
                 words = "neither text nor a number nor true or false"
-        while item["type"] != "missing" and place and place not in source.lines:
-            place = place[:-1]
+        if item["type"] != "missing":
+            place = spot(source.root, place).way
         found.setdefault(place, source.flaw(place, words))
     return list(found.values())

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from decimal import Decimal
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 import yaml
 
@@ -20,6 +21,93 @@ _DECIMAL = re.compile(r"-?(?:0|[1-9][0-9]*)\.[0-9]+")
 _WORDS: Mapping[str, bool | None] = {
     "true": True, "false": False, "null": None, "~": None, "": None,
 }  # fmt: skip
+
+
+def dotted(way: Way) -> str:
+    """A way as it is written in messages: ``objects.contact.create_in.0``."""
+    return ".".join(map(str, way))
+
+
+class Unreadable(ValueError):
+    """A text is not YAML. `line`, from 1, is None where the parser names none."""
+
+    def __init__(self, words: str, line: int | None) -> None:
+        super().__init__(words)
+        self.line = line
+
+
+@contextmanager
+def _reading() -> Iterator[None]:
+    try:
+        yield
+    except yaml.YAMLError as error:
+        mark = getattr(error, "problem_mark", None)
+        words = str(getattr(error, "problem", error))
+        raise Unreadable(words, mark.line + 1 if mark else None) from error
+
+
+def compose(text: str) -> yaml.Node | None:
+    """The nodes of one YAML document; None where there is nothing.
+
+    Raises:
+        Unreadable: the text is no YAML, or more than one document.
+    """
+    with _reading():
+        return yaml.compose(text, Loader=yaml.SafeLoader)
+
+
+def load(text: str) -> Any:
+    """The data of one YAML document as YAML 1.1 has it: dates, floats, ``no`` for false.
+
+    Raises:
+        Unreadable: as `compose`, or a tag that stands for no plain data.
+    """
+    with _reading():
+        return yaml.safe_load(text)
+
+
+@dataclass(frozen=True, slots=True)
+class Spot:
+    """How far a way leads.
+
+    Attributes:
+        way: the part of it that exists.
+        line: of the last node on it, from 1: of its key, if it has one.
+        begins: where the node itself begins; for a block, the line of its first key or item.
+    """
+
+    way: Way
+    line: int
+    begins: int
+
+
+def spot(root: yaml.Node | None, way: Way) -> Spot:
+    """Follow a way from the root, as far as it leads."""
+    if root is None:
+        return Spot((), 1, 1)
+    node, line = root, root.start_mark.line + 1
+    for depth, part in enumerate(way):
+        found = _below(node, part)
+        if found is None:
+            return Spot(way[:depth], line, node.start_mark.line + 1)
+        line, node = found
+    return Spot(way, line, node.start_mark.line + 1)
+
+
+def _below(node: yaml.Node, part: str | int) -> tuple[int, yaml.Node] | None:
+    if isinstance(node, yaml.MappingNode):
+        for key, value in reversed(node.value):
+            if key.value == str(part):
+                return key.start_mark.line + 1, value
+    elif isinstance(node, yaml.SequenceNode) and isinstance(part, int) and part < len(node.value):
+        return node.value[part].start_mark.line + 1, node.value[part]
+    return None
+
+
+def line_of(root: yaml.Node | None, way: Way) -> int:
+    """The line of a node; of one that is missing, where the block that lacks it begins."""
+    found = spot(root, way)
+    return found.line if found.way == way else found.begins
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,19 +126,16 @@ class Flaw:
 
 @dataclass(frozen=True, slots=True)
 class Located:
-    """A file's data, the line of every node, and what is wrong already."""
+    """A file's data, its nodes, and what is wrong already."""
 
     file: str
     data: Data
-    lines: Mapping[Way, int]
+    root: yaml.Node | None
     flaws: tuple[Flaw, ...]
 
     def flaw(self, way: Way, message: str) -> Flaw:
         """A flaw at a node, or at the nearest node above it that exists."""
-        near = way
-        while near and near not in self.lines:
-            near = near[:-1]
-        return Flaw(self.file, self.lines.get(near, 1), ".".join(map(str, way)), message)
+        return Flaw(self.file, spot(self.root, way).line, dotted(way), message)
 
 
 def read_yaml(text: str, file: str) -> Located:
@@ -58,18 +143,13 @@ def read_yaml(text: str, file: str) -> Located:
 
     Plain scalars are YAML 1.2: ``no``, ``on``, ``0123`` and ``2026-01-31`` are text.
     """
-    lines: dict[Way, int] = {}
     flaws: list[Flaw] = []
     try:
-        root = yaml.compose(text, Loader=yaml.SafeLoader)
-    except yaml.YAMLError as error:
-        mark = getattr(error, "problem_mark", None)
-        words = getattr(error, "problem", None) or "not readable as YAML"
-        flaws.append(Flaw(file, mark.line + 1 if mark else 1, "", f"YAML: {words}"))
-        return Located(file, None, lines, tuple(flaws))
+        root = compose(text)
+    except Unreadable as error:
+        return Located(file, None, None, (Flaw(file, error.line or 1, "", f"YAML: {error}"),))
 
     def build(node: yaml.Node, way: Way) -> Data:
-        lines.setdefault(way, node.start_mark.line + 1)
         if isinstance(node, yaml.ScalarNode):
             return _scalar(node)
         if isinstance(node, yaml.SequenceNode):
@@ -77,17 +157,14 @@ def read_yaml(text: str, file: str) -> Located:
         found: dict[str, Data] = {}
         for key_node, value_node in node.value:
             key = str(key_node.value)
-            here = (*way, key)
             if key in found:
                 message = f"the key {key!r} appears twice"
-                line = key_node.start_mark.line + 1
-                flaws.append(Flaw(file, line, ".".join(map(str, way)), message))
-            lines[here] = key_node.start_mark.line + 1
-            found[key] = build(value_node, here)
+                flaws.append(Flaw(file, key_node.start_mark.line + 1, dotted(way), message))
+            found[key] = build(value_node, (*way, key))
         return found
 
     data = build(root, ()) if root is not None else None
-    return Located(file, data, lines, tuple(flaws))
+    return Located(file, data, root, tuple(flaws))
 
 
 def _scalar(node: yaml.ScalarNode) -> Data:

@@ -15,7 +15,6 @@ from pathlib import Path
 from typing import Annotated, Any, Literal
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-import yaml
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from connectors import VENDORS
@@ -23,6 +22,8 @@ from connectors.base import Access, Shelf
 from connectors.budget import USUAL, Budget, Terms
 from connectors.tokens import TokenKeeper
 from connectors.transport import is_loopback
+from mapping.positions import Unreadable, Way, compose, dotted, line_of
+from mapping.positions import load as load_yaml
 from mapping.schema import OBJECTS, ObjectSchema, Policy
 from sync.match_rules import DEFAULT_MATCH, Matching, RuleSettings, Score
 
@@ -53,8 +54,7 @@ class SettingsError(Exception):
 
 
 #: Where in the file, and what is wrong there.
-_Path = tuple[str | int, ...]
-_Fault = tuple[_Path, str]
+_Fault = tuple[Way, str]
 
 #: Policies that look at all records: nobody decides alone.
 EVERYBODY = (Policy.RESTRICTIVE, Policy.OLDEST)
@@ -64,12 +64,8 @@ class _Faults(ValueError):
     """Faults that are seen only in the whole file, each with its place."""
 
     def __init__(self, faults: Sequence[_Fault]) -> None:
-        super().__init__("; ".join(f"{_dotted(place)}: {words}" for place, words in faults))
+        super().__init__("; ".join(f"{dotted(place)}: {words}" for place, words in faults))
         self.faults = list(faults)
-
-
-def _dotted(place: _Path) -> str:
-    return ".".join(str(part) for part in place)
 
 
 def _zone(name: str) -> str:
@@ -317,7 +313,7 @@ class Settings(_Model):
             raise _Faults(faults)
         return self
 
-    def _strangers(self, place: _Path, names: Sequence[str]) -> list[_Fault]:
+    def _strangers(self, place: Way, names: Sequence[str]) -> list[_Fault]:
         return [
             (place, f"there is no connection {name!r}")
             for name in names
@@ -325,7 +321,7 @@ class Settings(_Model):
         ]
 
     def _field_faults(
-        self, here: _Path, schema: ObjectSchema, field: str, rule: FieldSettings
+        self, here: Way, schema: ObjectSchema, field: str, rule: FieldSettings
     ) -> list[_Fault]:
         faults = self._strangers((*here, "priority"), rule.priority)
         faults += self._strangers((*here, "decides"), rule.decides)
@@ -388,12 +384,10 @@ def parse(text: str, name: str = "settings.yaml") -> Settings:
         SettingsError: as `load`.
     """
     try:
-        tree = yaml.compose(text, Loader=yaml.SafeLoader)
-        data = yaml.safe_load(text)
-    except yaml.YAMLError as error:
-        mark = getattr(error, "problem_mark", None)
-        line = f":{mark.line + 1}" if mark else ""
-        raise SettingsError([f"{name}{line}: {getattr(error, 'problem', error)}"]) from error
+        root, data = compose(text), load_yaml(text)
+    except Unreadable as error:
+        line = f":{error.line}" if error.line else ""
+        raise SettingsError([f"{name}{line}: {error}"]) from error
     try:
         return Settings.model_validate(data if data is not None else {})
     except ValidationError as error:
@@ -403,32 +397,10 @@ def parse(text: str, name: str = "settings.yaml") -> Settings:
             said = (fault["loc"], fault["msg"].removeprefix("Value error, "))
             found += cause.faults if isinstance(cause, _Faults) else [said]
         problems = [
-            f"{name}:{_line(tree, place)}: {_dotted(place) or 'settings'}: {words}"
+            f"{name}:{line_of(root, place)}: {dotted(place) or 'settings'}: {words}"
             for place, words in found
         ]
         raise SettingsError(problems) from error
-
-
-def _line(node: yaml.Node | None, path: Sequence[str | int]) -> int:
-    """The line of the deepest node on `path`, from 1."""
-    line = 1
-    for part in path:
-        if node is None:
-            break
-        line = node.start_mark.line + 1
-        if isinstance(node, yaml.MappingNode):
-            found = [(k, v) for k, v in node.value if k.value == str(part)]
-            if not found:
-                break
-            line, node = found[0][0].start_mark.line + 1, found[0][1]
-        elif isinstance(node, yaml.SequenceNode) and isinstance(part, int):
-            if part >= len(node.value):
-                break
-            node = node.value[part]
-            line = node.start_mark.line + 1
-        else:
-            break
-    return line
 
 
 def resolve(text: str, base: Path, environment: Mapping[str, str] | None = None) -> str:
