@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +26,21 @@ from tests.sync.engine.world import World as Sandboxes
 @pytest.fixture
 def office(database: Engine) -> Office:
     return Office(database)
+
+
+@contextmanager
+def right_is_down(office: Office, *calls: str) -> Iterator[None]:
+    """The account on the right does not answer; or only not to these calls."""
+    account = office.accounts["right"]
+    usual = account.interfere
+
+    def interfere(call: str, moment: str) -> None:
+        if call in calls or not calls:
+            raise Unavailable("right: no answer", connection="right")
+
+    account.interfere = interfere
+    yield
+    account.interfere = usual
 
 
 @pytest.fixture
@@ -349,19 +365,14 @@ class TestTrouble:
 
     def test_an_account_that_is_down_is_undone_later(self, office: Office) -> None:
         run = self.story(office)
-
-        def down(call: str, moment: str) -> None:
-            raise Unavailable("right: no answer", connection="right")
-
-        office.accounts["right"].interfere = down
-        report = office.undo(run)
-        assert report.status == "problems"
-        assert "right" in report.errors
-        assert office.held("job_title") == {
-            "left": "Chief", "middle": "Buyer", "right": "Chief",
-        }  # fmt: skip
-        office.sync()
-        office.accounts["right"].interfere = lambda call, moment: None
+        with right_is_down(office):
+            report = office.undo(run)
+            assert report.status == "problems"
+            assert "right" in report.errors
+            assert office.held("job_title") == {
+                "left": "Chief", "middle": "Buyer", "right": "Chief",
+            }  # fmt: skip
+            office.sync()
         office.undo(run)
         assert office.held("job_title")["right"] == "Buyer"
         assert [len(a.live("contact")) for a in office.accounts.values()] == [2, 1, 1]
@@ -369,17 +380,11 @@ class TestTrouble:
 
     def test_an_account_that_goes_down_in_the_middle_gets_it_later(self, office: Office) -> None:
         run = self.story(office)
-
-        def down(call: str, moment: str) -> None:
-            if call == "push":
-                raise Unavailable("right: no answer", connection="right")
-
-        office.accounts["right"].interfere = down
-        office.undo(run)
-        office.edit("left", first_name="Anna")
-        office.sync()  # decides on Ann while what goes back is still on its way
-        assert office.held("job_title")["right"] == "Chief"
-        office.accounts["right"].interfere = lambda call, moment: None
+        with right_is_down(office, "push"):
+            office.undo(run)
+            office.edit("left", first_name="Anna")
+            office.sync()  # decides on Ann while what goes back is still on its way
+            assert office.held("job_title")["right"] == "Chief"
         office.settle()
         assert office.held("job_title") == {
             "left": "Chief", "middle": "Buyer", "right": "Buyer",
@@ -390,29 +395,18 @@ class TestTrouble:
 
     def test_a_person_comes_before_what_is_on_its_way(self, office: Office) -> None:
         run = self.story(office)
-
-        def down(call: str, moment: str) -> None:
-            if call == "push":
-                raise Unavailable("right: no answer", connection="right")
-
-        office.accounts["right"].interfere = down
-        office.undo(run)
-        office.edit("right", job_title="Director")
-        office.sync()
-        office.accounts["right"].interfere = lambda call, moment: None
+        with right_is_down(office, "push"):
+            office.undo(run)
+            office.edit("right", job_title="Director")
+            office.sync()
         office.settle()
         assert set(office.held("job_title").values()) == {"Director"}
         assert office.held("city")["right"] == "Leeds"
         office.check_laws()
 
     def test_what_a_stopped_run_did_not_write_is_not_written(self, office: Office) -> None:
-        def down(call: str, moment: str) -> None:
-            if call == "push":
-                raise Unavailable("right: no answer", connection="right")
-
-        office.accounts["right"].interfere = down
-        run = self.story(office)
-        office.accounts["right"].interfere = lambda call, moment: None
+        with right_is_down(office, "push"):
+            run = self.story(office)
         office.undo(run)
         assert office.held("job_title") == {
             "left": "Chief", "middle": "Buyer", "right": "Buyer",
