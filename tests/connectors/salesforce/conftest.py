@@ -13,7 +13,7 @@ from werkzeug.test import EnvironBuilder
 from werkzeug.wrappers import Request, Response
 
 from connectors.base import Access, Page, Record
-from connectors.salesforce import SalesforceConnector
+from connectors.salesforce import SalesforceConnector, sweep
 from connectors.sandbox.salesforce import Sandbox
 from connectors.sandbox.server import Clock, Server
 from connectors.transport import Retrier
@@ -21,6 +21,10 @@ from connectors.transport import Retrier
 START = datetime(2026, 3, 4, 5, 6, 7, tzinfo=UTC)
 OLD = "2025-01-02T03:04:05+00:00"
 BASE = "/services/data/v62.0"
+
+DEAL = {"Name": "deal", "StageName": "Prospecting", "CloseDate": "2026-05-06"}
+ROLES = "OpportunityContactRoles"
+KEY = "Concord_Id__c"
 
 
 class Rest:
@@ -130,9 +134,20 @@ def org(sandbox: Sandbox) -> Iterator[Org]:
     made.server.close()
 
 
-Pull = Callable[..., list[Record]]
+@pytest.fixture
+def small(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Results and pages of few rows."""
+    monkeypatch.setattr(sweep, "ROWS", 5)
+    monkeypatch.setattr(sweep, "PAGE", 2)
+    monkeypatch.setattr(sweep, "GROUP", 4)
 
 
 def records(pages: Iterator[Page]) -> list[Record]:
     """All records of a pull."""
     return [record for page in pages for record in page.records]
+
+
+def meddle(org: Org, answer: Callable[[Request], Response | None]) -> None:
+    """Let `answer` reply in the sandbox's place where it wants to."""
+    handle = org.sandbox.handle
+    org.sandbox.handle = lambda request: answer(request) or handle(request)

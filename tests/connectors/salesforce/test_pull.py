@@ -17,10 +17,9 @@ from connectors.salesforce.cursor import Cursor
 from connectors.sandbox.salesforce import Sandbox
 from connectors.sandbox.salesforce.schema import Field
 from connectors.sandbox.server import Clock, Server
-from tests.connectors.salesforce.conftest import OLD, START, Org, records
+from tests.connectors.salesforce.conftest import OLD, ROLES, START, Org, records
 
 DEAL = {"StageName": "Prospecting", "CloseDate": "2026-05-06"}
-ROLES = "OpportunityContactRoles"
 
 
 def only(found: list[Record]) -> Record:

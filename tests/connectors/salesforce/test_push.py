@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
 from decimal import Decimal
 from typing import Any
 
@@ -22,11 +21,7 @@ from connectors.errors import (
 )
 from connectors.salesforce.roles import role_change
 from connectors.sandbox.server import json_response
-from tests.connectors.salesforce.conftest import OLD, Org
-
-DEAL = {"Name": "deal", "StageName": "Prospecting", "CloseDate": "2026-05-06"}
-ROLES = "OpportunityContactRoles"
-KEY = "Concord_Id__c"
+from tests.connectors.salesforce.conftest import DEAL, KEY, OLD, ROLES, Org, meddle
 
 
 def people(org: Org, *names: str) -> list[str]:
@@ -37,12 +32,6 @@ def people(org: Org, *names: str) -> list[str]:
 def state(org: Org, object: str, id: str) -> dict[str, Any]:
     [row] = [row for row in org.sandbox.state(object) if row["id"] == id]
     return row
-
-
-def meddle(org: Org, answer: Callable[[Request], Response | None]) -> None:
-    """Let `answer` reply in the sandbox's place where it wants to."""
-    handle = org.sandbox.handle
-    org.sandbox.handle = lambda request: answer(request) or handle(request)
 
 
 # -- values
