@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 import requests
 
-from connectors.base import Access
+from connectors.base import Access, Page, Record
 from connectors.sandbox.server import Clock, Server
 from connectors.sandbox.zoho import Sandbox
 from connectors.transport import Retrier
@@ -18,6 +18,7 @@ from connectors.zoho import ZohoConnector
 from connectors.zoho.tokens import STORE
 
 START = datetime(2026, 3, 4, 5, 6, 7, tzinfo=UTC)
+OLD = "2025-01-02T03:04:05+00:00"
 
 
 @dataclass
@@ -89,3 +90,14 @@ def ask(account: Account) -> Iterator[Ask]:
 
     yield call
     session.close()
+
+
+def fill(account: Account, count: int, at: str = OLD, start: int = 0) -> list[str]:
+    """New companies, last changed at `at`; their ids."""
+    rows = [{"Account_Name": f"n{n}", "modified_at": at} for n in range(start, start + count)]
+    return account.sandbox.load("Accounts", rows)
+
+
+def records(pages: Iterable[Page]) -> list[Record]:
+    """All records of a pull."""
+    return [record for page in pages for record in page.records]

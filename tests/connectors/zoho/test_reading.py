@@ -3,28 +3,16 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Iterable
 from datetime import UTC, datetime
 
 import pytest
 
-from connectors.base import Page, Record
+from connectors.base import Page
 from connectors.errors import Bug, Misconfigured
 from connectors.sandbox.zoho.metadata import make_field
 from connectors.zoho import ZohoConnector
 from connectors.zoho import read as connector_read
-from tests.connectors.zoho.conftest import Account
-
-OLD = "2025-01-02T03:04:05+00:00"
-
-
-def fill(account: Account, count: int, at: str = OLD, start: int = 0) -> list[str]:
-    rows = [{"Account_Name": f"n{n}", "modified_at": at} for n in range(start, start + count)]
-    return account.sandbox.load("Accounts", rows)
-
-
-def records(pages: Iterable[Page]) -> list[Record]:
-    return [record for page in pages for record in page.records]
+from tests.connectors.zoho.conftest import OLD, Account, fill, records
 
 
 def pull(connector: ZohoConnector, since: str | None = None, *names: str) -> list[Page]:
