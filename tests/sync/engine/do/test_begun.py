@@ -139,7 +139,7 @@ def test_a_dry_run_lists_it_once(database: Engine) -> None:
             wrote.append((name, dict(values)))
             edit(object, id, values, by)
 
-        account.edit = noted  # type: ignore[method-assign]
+        account.edit = noted
     office.sync()
     assert listed[0] == ("right", {"job_title": "Chief"})
     assert sorted(listed, key=str) == sorted(wrote, key=str)
