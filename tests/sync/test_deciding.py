@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import getpass
 import json
+import random
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,7 @@ from typer.testing import CliRunner
 from connectors.memory import Account, register
 from sync.cli import app
 from sync.engine.run import LEASE
+from sync.scores.numbers import read, shipped
 from sync.store import books, tables
 from sync.store.database import open_engine, session
 from tests.stateful.world import objects
@@ -293,3 +295,72 @@ def test_training_needs_records(desk: Desk) -> None:
     desk.create("left", "Ann", "a@x.example")
     desk.run("sync")
     assert "too few to train on" in desk.run("train", "contact", code=2)
+
+
+FIRST = ("Annabel", "Bernard", "Cecilia", "Dominic", "Eleanor", "Frederic")
+LAST = ("Rockwell", "Stonebridge", "Underwood", "Vandermeer", "Whitfield")
+
+
+@pytest.fixture
+def crowd(desk: Desk) -> Desk:
+    """260 people whom both accounts know, some of them under another address; no rule
+    asks, and no copies are made."""
+    settings = SETTINGS.replace("{keys: [full_name], asks: true}]", "full_name+birth_date]")
+    settings = settings.replace("create_in: [left, right]", "create_in: []")
+    (desk.folder / "settings.yaml").write_text(settings, encoding="utf-8")
+    chance = random.Random(3)
+    for n in range(260):
+        person = {
+            "first_name": chance.choice(FIRST), "last_name": f"{chance.choice(LAST)}{n % 40}",
+            "birth_date": f"19{chance.randint(40, 99)}-{chance.randint(1, 12):02}-11",
+            "email": f"somebody{n}@firm{n % 30}.example", "city": f"City {n % 9}",
+        }  # fmt: skip
+        moved = {**person, "email": f"other{n}@home.example"} if n % 3 == 0 else person
+        desk.accounts["left"].create("contact", person)
+        desk.accounts["right"].create("contact", {**moved, "city": f"City {chance.randint(0, 8)}"})
+    linked = desk.json("sync")["objects"]["contact"]["linked"]
+    assert linked == 260
+    return desk
+
+
+def test_numbers_are_trained_from_the_records_and_used_by_the_next_run(crowd: Desk) -> None:
+    pytest.importorskip("splink")
+    before = {name: account.writes for name, account in crowd.accounts.items()}
+    told = crowd.run("train", "contact").replace("\n", " ")
+    path = crowd.folder / "contact.numbers.json"
+    assert "Trained on 520 records" in told
+    assert "objects.contact.score.model: contact.numbers.json" in told
+    numbers = read(path, "contact")
+    assert numbers.records == 520
+    assert numbers.prior == pytest.approx(260 / 0.7 / (520 * 519 / 2))
+    agree, by_chance = numbers.levels["birth_date"]["equal"]
+    assert agree > 0.8 > 0.1 > by_chance
+    text = path.read_text(encoding="utf-8")
+    assert "somebody" not in text, "nothing of a single person"
+    assert "annabel" in text, "names that several have are there with their shares"
+    assert {name: account.writes for name, account in crowd.accounts.items()} == before
+    assert crowd.json("review") == {"reviews": []}, "nothing is linked or asked by training"
+    settings = (crowd.folder / "settings.yaml").read_text(encoding="utf-8")
+    scored = settings.replace(
+        "create_in:", "score: {review: 0.6, model: contact.numbers.json}, create_in:"
+    )
+    (crowd.folder / "settings.yaml").write_text(scored, encoding="utf-8")
+    for account, name in (("left", "annabel"), ("right", "ann.u")):
+        person = {"first_name": "Annabel", "last_name": "Underwood777", "mobile": "081 234 5678"}
+        values = {**person, "email": f"{name}@firm1.example"}
+        crowd.accounts[account].create("contact", values)
+    assert crowd.json("sync")["objects"]["contact"]["asked"] == 1
+    [pair] = crowd.json("review")["reviews"]
+    assert pair["rule"] == "score"
+    assert pair["evidence"]["last_name"][2] > 5, "a rare name, by the numbers that were learnt"
+
+
+def test_the_numbers_go_where_they_are_asked_for(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("sync.commands.training.learn", lambda *_: shipped("contact"))
+    elsewhere = desk.folder / "kept.json"
+    desk.run("train", "contact", "--out", str(elsewhere))
+    assert read(elsewhere, "contact") == shipped("contact")
+    nowhere = desk.folder / "none" / "contact.json"
+    assert "No such file" in desk.run("train", "contact", "--out", str(nowhere), code=2)
