@@ -189,17 +189,26 @@ def approve(context: typer.Context, run: RunId) -> None:
 def discard(context: typer.Context, run: RunId) -> None:
     """Drop the writes of a held run.
 
-    Their entities are decided afresh in the next run, with the settings of then.
+    Their entities are decided afresh in the next run, with the settings of then. Where the run
+    was held because an account lists almost nothing, the next ones are held as well, until the
+    records are listed again.
     """
     hub = of(context)
     with hub.session() as session:
         held = _held(session, run)
+        doubted = doubts.open_since(session, run)
         for queued in held:
             queues.touch(session, queued.write.object, [queued.write.entity])
         queues.remove(session, [queued.id for queued in held])
         books.set_run_status(session, run, "discarded")
         session.commit()
     hub.show(f"Dropped {len(held)} writes of run {run}.")
+    for doubt in doubted:
+        hub.show(
+            f"{doubt.missing:,} {OBJECTS[doubt.object].plural} that {doubt.connection} does not "
+            "list are not taken for deleted: nothing is written anywhere until they are listed "
+            "again."
+        )
 
 
 def carry_out(hub: Hub, options: Options) -> Report:

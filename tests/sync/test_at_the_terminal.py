@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from click.testing import Result
 from typer.testing import CliRunner
 
 from connectors.memory import Account, register
@@ -43,12 +44,23 @@ class Desk:
         self.create("left", last_name="Ann", email="a@x.example", job_title="Buyer", city="Leeds")
         self.run("sync")
 
+    def settings(self, text: str) -> None:
+        """Other settings from now on."""
+        (self.folder / "settings.yaml").write_text(text, encoding="utf-8")
+
     def run(self, *arguments: str, code: int = 0, answer: str = "") -> str:
         """A command that must end with `code`; what it prints."""
+        return self._invoke(arguments, code, answer).stdout
+
+    def output(self, *arguments: str, code: int = 0) -> str:
+        """The same, with what it says on stderr."""
+        return self._invoke(arguments, code, "").output
+
+    def _invoke(self, arguments: tuple[str, ...], code: int, answer: str) -> Result:
         settings = str(self.folder / "settings.yaml")
         result = CliRunner().invoke(app, ["--settings", settings, *arguments], input=answer)
         assert result.exit_code == code, result.output
-        return result.stdout
+        return result
 
     def json(self, *arguments: str, code: int = 0) -> dict[str, Any]:
         """The JSON object that a command prints."""
@@ -251,3 +263,99 @@ class TestConflicts:
     )  # fmt: skip
     def test_what_makes_no_sense_is_refused(self, desk: Desk, arguments: list[str]) -> None:
         desk.run("conflicts", "resolve", *arguments, code=2)
+
+
+class TestListingsThatAreDoubted:
+    """One account lists nothing of what the hub knows there, while Ann is edited in another."""
+
+    @pytest.fixture
+    def doubted(self, desk: Desk) -> dict[str, Any]:
+        """What the account held; run 3 is held for it, and run 4 as well."""
+        for number in range(25):
+            desk.create("left", last_name=f"P{number}", email=f"p{number}@x.example")
+        desk.run("sync")
+        desk.edit("right", city="Fang")
+        rows = desk.accounts["left"].rows["contact"]
+        kept = dict(rows)
+        rows.clear()
+        before = desk.written()
+        for arguments in (("--full",), ()):
+            told = plain(desk.run("sync", *arguments, code=3))
+            assert "left lists only 0 of 26 known contact records" in told
+        assert "`concord approve 4`" in told
+        assert desk.written() == before
+        return kept
+
+    def links(self, desk: Desk) -> set[str]:
+        """The accounts in which Ann has a record."""
+        told = desk.json("explain", "contact", "a@x.example")
+        return {link["connection"] for link in told["links"]}
+
+    def test_the_held_run_says_why_and_what_waits(
+        self, desk: Desk, doubted: dict[str, Any]
+    ) -> None:
+        told = desk.json("runs", "3")
+        assert told["status"] == "held"
+        assert {(w["connection"], *w["fields"]) for w in told["held_writes"]} == {
+            ("left", "city"), ("middle", "city"),
+        }  # fmt: skip
+        assert "left lists only 0 of 26" in plain(desk.run("runs", "3"))
+
+    def test_approved_the_records_are_taken_for_deleted(
+        self, desk: Desk, doubted: dict[str, Any]
+    ) -> None:
+        told = plain(desk.run("approve", "3"))
+        assert "26 contacts that left does not list are taken for deleted." in told
+        assert "Approved 2 writes of run 3. The next run sends them" in told
+        report = desk.json("sync")
+        assert (report["status"], report["writes"]) == ("done", 1), "middle has Ann, left has not"
+        assert desk.held("city") == ["Fang", "Fang"]
+        assert self.links(desk) == {"middle", "right"}
+        assert [len(desk.live(name)) for name in NAMES] == [0, 26, 26], "nothing is made again"
+        assert {row["run"]: row["status"] for row in desk.json("runs")["runs"]} == {
+            1: "done", 2: "done", 3: "approved", 4: "discarded", 5: "done",
+        }  # fmt: skip
+        assert desk.json("sync")["writes"] == 0
+        assert "is not held" in plain(desk.output("approve", "4", code=2))
+
+    def test_approved_a_delete_that_travels_is_held_by_the_limits(
+        self, desk: Desk, doubted: dict[str, Any]
+    ) -> None:
+        desk.settings(SETTINGS.replace("create_in:", "deletes: archive\n    create_in:"))
+        desk.run("approve", "4")
+        before = desk.written()
+        told = plain(desk.run("sync", code=3))
+        assert "archive 26 contacts in middle, which has 26 (limit 20% of them)" in told
+        assert desk.written() == before
+        desk.run("approve", "5")
+        desk.run("sync")
+        assert [len(desk.live(name)) for name in NAMES] == [0, 0, 0]
+
+    def test_discarded_it_stays_in_doubt_until_the_records_are_listed_again(
+        self, desk: Desk, doubted: dict[str, Any]
+    ) -> None:
+        told = plain(desk.run("discard", "3"))
+        assert "Dropped 2 writes of run 3." in told
+        assert "26 contacts that left does not list are not taken for deleted" in told
+        before = desk.written()
+        assert "left lists only 0 of 26" in plain(desk.run("sync", code=3))
+        assert desk.written() == before
+        assert self.links(desk) == set(NAMES)
+        desk.accounts["left"].rows["contact"].update(doubted)
+        desk.run("sync", code=3)  # one call tells that it is worth reading all of them again
+        desk.run("sync")
+        assert desk.held("city") == ["Fang"] * 3, "what was dropped was decided afresh"
+        assert desk.json("sync")["writes"] == 0
+
+    def test_a_run_held_for_its_limits_says_nothing_of_listings(self, desk: Desk) -> None:
+        limited = SETTINGS.replace("create_in:", "limits: {create: 1}\n    create_in:")
+        desk.settings(limited)
+        for name in ("Bo", "Cy"):
+            desk.create("left", last_name=name, email=f"{name}@x.example")
+        desk.run("sync", code=3)
+        assert plain(desk.run("discard", "2")) == "Dropped 4 writes of run 2."
+
+
+def plain(told: str) -> str:
+    """What was printed, on one line."""
+    return " ".join(told.split())
