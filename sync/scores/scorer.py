@@ -65,6 +65,11 @@ class Scorer:
         self._object = object
         self._numbers = numbers or shipped(object)
 
+    @property
+    def numbers(self) -> Numbers:
+        """What each agreement counts."""
+        return self._numbers
+
     def score(
         self, features: Mapping[Place, Features], pairs: Sequence[Pair]
     ) -> dict[Pair, Scored]:

@@ -397,8 +397,11 @@ def save_tombstone(
 
 def save_duplicates(
     session: Session, object: str, found: Iterable[tuple[Place, Place, str]], run: int
-) -> None:
-    """Report two records of one connection that share a key: (record, of, rule)."""
+) -> int:
+    """Report two records of one connection that share a key: (record, of, rule). How many of
+    these pairs were not reported before."""
+    found = list(found)
+    known = _reported(session, object, [place for place, _, _ in found])
     session.upsert(
         tables.duplicate,
         [
@@ -413,6 +416,24 @@ def save_duplicates(
             for place, other, rule in found
         ],
     )
+    return len({(place, other.record) for place, other, _ in found} - known)
+
+
+def _reported(session: Session, object: str, places: Iterable[Place]) -> set[tuple[Place, str]]:
+    column = tables.duplicate.c
+    wanted: dict[str, set[str]] = defaultdict(set)
+    for place in places:
+        wanted[place.connection].add(place.record)
+    found: set[tuple[Place, str]] = set()
+    for connection, records in wanted.items():
+        for batch in chunks(sorted(records)):
+            query = sa.select(column.record, column.of).where(
+                column.object == object,
+                column.connection == connection,
+                column.record.in_(batch),
+            )
+            found |= {(Place(connection, row[0]), row[1]) for row in session.rows(query)}
+    return found
 
 
 def lift_our_tombstones(session: Session, object: str, entities: Iterable[str]) -> None:

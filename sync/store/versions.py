@@ -1,4 +1,4 @@
-"""Versions of what problems depend on: mappings, and the vendors' metadata."""
+"""Versions of what was decided by: mappings, the vendors' metadata, and matching rules."""
 
 from __future__ import annotations
 
@@ -72,3 +72,16 @@ def save_metadata(
         tables.metadata_version,
         [{"connection": connection, "object": object, "digest": digest, "checked_at": now}],
     )
+
+
+def matching(session: Session, object: str) -> str:
+    """Digest of the rules and scores by which an object's records were matched last, '' if
+    none were."""
+    column = tables.made.c
+    found = session.rows(sa.select(column.digest).where(column.name == f"matching {object}"))
+    return str(found[0][0]) if found else ""
+
+
+def save_matching(session: Session, object: str, digest: str) -> None:
+    """All records of the object have been held against these rules and scores."""
+    session.upsert(tables.made, [{"name": f"matching {object}", "digest": digest}])

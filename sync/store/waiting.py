@@ -50,6 +50,31 @@ def at_rest(session: Session, object: str) -> Iterator[list[Place]]:
     return _in_order(session, _records(object, waiting=False, deleted=False))
 
 
+def linked(session: Session, object: str) -> Iterator[list[Place]]:
+    """Records that are not deleted and belong to an entity, in order, `NAMES` at a time."""
+    return _in_order(session, _linked(object))
+
+
+def alone(session: Session, object: str) -> Iterator[list[Place]]:
+    """Those among them whose entity has no other, in order, `NAMES` at a time. What is done
+    with some may link others."""
+    other = tables.link.alias("other")
+    fellow = sa.exists().where(
+        other.c.object == object,
+        other.c.entity == _L.entity,
+        sa.or_(other.c.connection != _L.connection, other.c.record != _L.record),
+    )
+    return _in_order(session, _linked(object).where(~fellow))
+
+
+def _linked(object: str) -> sa.Select[tuple[str, str]]:
+    here = sa.and_(_L.connection == _R.connection, _L.object == _R.object, _L.record == _R.record)
+    query = sa.select(_R.connection, _R.record).join_from(tables.replica, tables.link, here)
+    return query.where(_R.object == object, _R.deleted.is_(False)).order_by(
+        _R.connection, _R.record
+    )
+
+
 def _in_order(session: Session, query: sa.Select[tuple[str, str]]) -> Iterator[list[Place]]:
     after = Place("", "")
     while True:

@@ -264,6 +264,24 @@ def test_new_records_meet_old_ones_by_rules_that_were_changed_meanwhile(desk: De
     assert told["entity"] == desk.json("explain", "contact", old)["entity"]
 
 
+def test_scores_that_are_switched_on_look_at_what_is_there_once(desk: Desk) -> None:
+    pytest.importorskip("splink")
+    alone = SETTINGS.replace("create_in: [left, right]", "create_in: []")
+    (desk.folder / "settings.yaml").write_text(alone, encoding="utf-8")
+    like_ann(desk)
+    desk.run("sync")
+    assert desk.json("review") == {"reviews": []}
+    scoring = SCORING.replace("create_in: [left, right]", "create_in: []")
+    (desk.folder / "settings.yaml").write_text(scoring, encoding="utf-8")
+    assert desk.json("sync")["objects"]["contact"]["asked"] == 1
+    [pair] = desk.json("review")["reviews"]
+    assert pair["rule"] == "score"
+    assert "contact" not in desk.json("sync")["objects"]
+    desk.run("review", "same", str(pair["id"]))
+    desk.run("sync")
+    assert len(set(desk.entities())) == 1
+
+
 def test_scores_without_splink_are_refused_with_advice(
     desk: Desk, monkeypatch: pytest.MonkeyPatch
 ) -> None:

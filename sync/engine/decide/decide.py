@@ -13,6 +13,7 @@ from mapping.schema import OBJECTS, Fields
 from mapping.stages import load_stages
 from sync.engine import references, release, restore
 from sync.engine.decide import identity
+from sync.engine.decide.again import look_again, rules_changed
 from sync.engine.decide.gone import bury
 from sync.engine.decide.merge import merge
 from sync.engine.decide.placing import place
@@ -43,9 +44,12 @@ def decide(wiring: Wiring, object: str) -> None:
     doomed = bury(wiring, object, gone) if gone else set()
     for batch in chunks(sorted(doomed), BATCH):
         _settle(wiring, object, batch, doomed, set())  # nothing else remembers the burial
+    changed = rules_changed(wiring, object)
     for portion in portions(wiring, object):
         place(wiring, object, portion.live, keyed=portion.keyed)
         wiring.session.commit()
+    if changed:
+        look_again(wiring, object)
     doomed |= queues.planned_archives(wiring.session, object)
     asked = identity.questioned(wiring.session, object)
     wiring.session.commit()

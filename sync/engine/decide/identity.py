@@ -87,10 +87,7 @@ def unite(session: Session, object: str, verdict: Verdict) -> str:
     held = entities.load(session, object, (one, two))
     kept, left = sorted((one, two), key=lambda id: (held[id].founded_run, id))
     detail = {"alias": left, "overruled": [_told(v) for v in overruled]}
-    _move(session, object, members[left], kept, left, verdict.at)
-    inherit(session, object, left, kept)
-    referrers.alias(session, object, left, kept, _run(session), verdict.at)
-    queues.touch(session, object, [kept, left])
+    join(session, object, kept, left, "same", verdict.at)
     _journal(session, object, "same", verdict, {one: verdict.one, two: verdict.two}, detail)
     return kept
 
@@ -135,6 +132,16 @@ def split(session: Session, object: str, place: Place, who: str, at: datetime, n
         [books.Entry(object, id, "split", detail, *place) for id in (old, new)],
     )
     return new
+
+
+def join(session: Session, object: str, kept: str, left: str, rule: str, at: datetime) -> None:
+    """One entity of two that no connection has two records of: `left` becomes an alias of `kept`,
+    and its records are linked there by `rule`, with nothing agreed yet."""
+    places = _members(session, object, (left,))[left]
+    _move(session, object, places, kept, left, rule, at)
+    inherit(session, object, left, kept)
+    referrers.alias(session, object, left, kept, _run(session), at)
+    queues.touch(session, object, [kept, left])
 
 
 # -- what a run needs of it --------------------------------------------------------------
@@ -310,10 +317,16 @@ def move_links(
 
 
 def _move(
-    session: Session, object: str, places: Sequence[Place], entity: str, left: str, at: datetime
+    session: Session,
+    object: str,
+    places: Sequence[Place],
+    entity: str,
+    left: str,
+    rule: str,
+    at: datetime,
 ) -> None:
     """Link records to another entity, with nothing agreed yet."""
-    move_links(session, object, places, entity, "same", left, _run(session), at)
+    move_links(session, object, places, entity, rule, left, _run(session), at)
     known = replicas.load(session, object, places)
     for replica in known.values():
         replica.base, replica.waiting = None, not replica.deleted

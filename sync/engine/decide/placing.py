@@ -6,7 +6,7 @@ records that share them, what people said) and its outcome is stored.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from functools import partial
 
 from mapping.schema import OBJECTS, ObjectSchema
@@ -29,7 +29,7 @@ RESTORED = "restored"
 
 def save_keys(wiring: Wiring, object: str, live: Sequence[Replica]) -> None:
     """Store the match keys of these replicas."""
-    keys = {c.place: c.keys for c in _candidates(wiring, object, live)}
+    keys = {c.place: c.keys for c in candidates_of(wiring, object, live)}
     replicas.save_keys(wiring.session, object, keys)
 
 
@@ -38,7 +38,7 @@ def place(wiring: Wiring, object: str, live: Sequence[Replica], *, keyed: bool =
     are stored already (`keyed`)."""
     session = wiring.session
     limit = wiring.settings.object(object).key_limit
-    fresh = _candidates(wiring, object, live)
+    fresh = candidates_of(wiring, object, live)
     if not keyed:
         replicas.save_keys(session, object, {c.place: c.keys for c in fresh})
     unlinked = [c for c in fresh if c.entity is None]
@@ -55,7 +55,7 @@ def place(wiring: Wiring, object: str, live: Sequence[Replica], *, keyed: bool =
     )
     missing = {place for _, _, place in shared if place not in candidates}
     known = replicas.load(session, object, missing).values()
-    for candidate in _candidates(wiring, object, list(known)):
+    for candidate in candidates_of(wiring, object, list(known)):
         candidates[candidate.place] = candidate
     more, apart, same = identity.said_about(
         session, object, [c.place for c in unlinked], candidates
@@ -77,7 +77,7 @@ def place(wiring: Wiring, object: str, live: Sequence[Replica], *, keyed: bool =
         same=same,
     )
     outcome = decided()
-    scores = _scores(wiring, object, candidates, outcome)
+    scores = scores_of(wiring, object, candidates, outcome)
     if scores is not None:
         outcome = decided(scores=scores)
     links = [replicas.Link(link.place, link.entity, link.rule) for link in outcome.links]
@@ -122,15 +122,21 @@ def rules_of(chosen: Sequence[RuleSettings], schema: ObjectSchema) -> list[Rule]
     ]
 
 
-def _scores(
-    wiring: Wiring, object: str, candidates: Mapping[Place, Candidate], outcome: Outcome
+def scores_of(
+    wiring: Wiring,
+    object: str,
+    candidates: Mapping[Place, Candidate],
+    outcome: Outcome,
+    again: Collection[Place] = (),
 ) -> Scores | None:
-    """Scores for what the rules leave open; None where none are wanted or nothing is open."""
+    """Scores for what the rules leave open; None where none are wanted or nothing is open. Of
+    pairs that are looked at `again`, which begin with one of these, none links: not all that
+    comes near them is at hand."""
     chosen = wiring.settings.score(object)
     if chosen is None:
         return None
     limit = wiring.settings.object(object).key_limit
-    pairs, shared = to_score(candidates.values(), outcome, limit)
+    pairs, shared = to_score(candidates.values(), outcome, limit, again)
     if not pairs:
         return None
     features = {
@@ -140,7 +146,8 @@ def _scores(
         for pair in pairs
         for place in pair
     }
-    return Scores(wiring.scorers[object].score(features, pairs), chosen.review, chosen.link)
+    link = None if again else chosen.link
+    return Scores(wiring.scorers[object].score(features, pairs), chosen.review, link)
 
 
 def _homes(
@@ -182,7 +189,8 @@ def _possible_ids(object: str, unlinked: Iterable[Candidate]) -> set[str]:
     return {entity_id(object, c.place, attempt) for c in unlinked for attempt in range(8)}
 
 
-def _candidates(wiring: Wiring, object: str, found: Sequence[Replica]) -> list[Candidate]:
+def candidates_of(wiring: Wiring, object: str, found: Sequence[Replica]) -> list[Candidate]:
+    """Records as `match` takes them, deleted ones left out."""
     schema, session = OBJECTS[object], wiring.session
     parts = wiring.key_parts(object)
     places = [replica.place for replica in found]

@@ -8,7 +8,7 @@ is placed in portions of such chains, with the outcome it would have had in one.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from sync.engine.decide.placing import make_keys_again, save_keys
@@ -54,15 +54,24 @@ def portions(wiring: Wiring, object: str) -> Iterator[Portion]:
                 yield Portion(waiting.by_place(session, object, found), keyed=True)
 
 
-def chain(session: Session, object: str, seeds: Iterable[Place], limit: int) -> set[Place]:
-    """The unlinked records among `seeds` and all that hang together with them: by a key that at
-    most `limit` records share, by a person's word, or by an entity that they share keys with."""
-    frontier = _unlinked(session, object, set(seeds))
+def chain(
+    session: Session,
+    object: str,
+    seeds: Iterable[Place],
+    limit: int,
+    chosen: Callable[[Session, str, set[Place]], set[Place]] | None = None,
+    rules: Collection[str] = (),
+) -> set[Place]:
+    """The unlinked records among `seeds` (or those that are otherwise `chosen`) and all that hang
+    together with them: by a key that at most `limit` records share (one of these `rules`, if
+    some are named), by a person's word, or by an entity that they share keys with."""
+    chosen = chosen or _unlinked
+    frontier = chosen(session, object, set(seeds))
     found: set[Place] = set()
     known_entities: set[str] = set()
     while frontier:
         found |= frontier
-        near = _sharing(session, object, frontier, limit)
+        near = _sharing(session, object, frontier, limit, rules)
         near |= {
             place
             for verdict in decisions.load(session, object, frontier)
@@ -77,8 +86,8 @@ def chain(session: Session, object: str, seeds: Iterable[Place], limit: int) -> 
             for records in replicas.links_of_entities(session, object, new).values()
             for connection, record in records.items()
         }
-        near |= _sharing(session, object, members, limit)
-        frontier = _unlinked(session, object, near - found)
+        near |= _sharing(session, object, members, limit, rules)
+        frontier = chosen(session, object, near - found)
     return found
 
 
@@ -86,9 +95,13 @@ def _unlinked(session: Session, object: str, places: set[Place]) -> set[Place]:
     return places - replicas.links_of_records(session, object, places).keys()
 
 
-def _sharing(session: Session, object: str, places: set[Place], limit: int) -> set[Place]:
+def _sharing(
+    session: Session, object: str, places: set[Place], limit: int, rules: Collection[str]
+) -> set[Place]:
     """Records that share a key with one of these."""
     keys = replicas.keys_of(session, object, places)
+    if rules:
+        keys = {(rule, key) for rule, key in keys if rule in rules}
     holders: dict[tuple[str, str], set[Place]] = defaultdict(set)
     for rule, key, place in replicas.sharing(session, object, keys, limit):
         holders[rule, key].add(place)

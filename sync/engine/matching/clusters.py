@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import TypeAlias
 
 from sync.engine.matching.candidates import Candidate, Placed
 from sync.model import Place
@@ -37,11 +38,15 @@ class Words:
     def allow(self, one: Cluster, two: Cluster) -> bool:
         """Whether the two can become one entity: each connection once, no two entities, and
         nobody objects."""
-        return not (
-            one.connections & two.connections
-            or (one.entity is not None and two.entity is not None)
-            or self.divide(one, two)
-        )
+        return self.leave_open(one, two) and (one.entity is None or two.entity is None)
+
+    def leave_open(self, one: Cluster, two: Cluster) -> bool:
+        """Whether a person could make the two one entity: as `allow`, but of two entities too."""
+        return not (one.connections & two.connections or self.divide(one, two))
+
+
+#: Whether two groups may be asked about.
+IsOpen: TypeAlias = Callable[[Cluster, Cluster], bool]
 
 
 def words_of(apart: Iterable[tuple[Place, Place]]) -> Words:

@@ -33,7 +33,7 @@ from sync.engine.matching.candidates import (
     by_key,
 )
 from sync.engine.matching.closeness import distance
-from sync.engine.matching.clusters import Cluster, Words, start, unite, words_of
+from sync.engine.matching.clusters import Cluster, IsOpen, Words, start, unite, words_of
 from sync.engine.matching.scored import weigh
 from sync.model import Place, entity_id
 
@@ -50,6 +50,7 @@ def match(
     apart: Iterable[tuple[Place, Place]] = (),
     same: Iterable[tuple[Place, Place]] = (),
     scores: Scores | None = None,
+    again: bool = False,
 ) -> Outcome:
     """Place every unlinked candidate.
 
@@ -58,6 +59,9 @@ def match(
     their entity or were linked before; they go there if the place is free. `apart` and
     `same`: pairs that people decided; where both are said, apart holds. Of a linked record
     that is no candidate nothing can be said.
+
+    `again`: the candidates were placed by other rules. Where the rules of now find two entities
+    to be one, people are asked, whichever rule it is.
 
     The result does not depend on the order of `candidates`, `apart` and `same`.
     """
@@ -72,12 +76,13 @@ def match(
         for bucket in _buckets(people, rule, key_limit):
             _join(bucket, rule, clusters, duplicates, words)
     asked: dict[tuple[Place, Place], Asked] = {}
-    for rule in (r for r in rules if r.asks):
+    is_open = words.leave_open if again else words.allow
+    for rule in (r for r in rules if r.asks or again):
         for bucket in _buckets(people, rule, key_limit):
-            _ask(bucket, rule, clusters, asked, words)
+            _ask(bucket, rule, clusters, asked, is_open)
     if scores is not None:
         by_place = {person.place: person for person in people}
-        weigh(scores, by_place, clusters, duplicates, asked, words)
+        weigh(scores, by_place, clusters, duplicates, asked, words, is_open)
     return _outcome(people, clusters, duplicates, asked, object, set(taken))
 
 
@@ -119,14 +124,14 @@ def _ask(
     rule: Rule,
     clusters: Mapping[Place, Cluster],
     asked: dict[tuple[Place, Place], Asked],
-    words: Words,
+    is_open: IsOpen,
 ) -> None:
     """Note the closest pair of each two clusters that could be one, if no earlier rule has."""
     pairs = []
     for a, b in combinations(bucket, 2):
         apart = distance(a, b, rule)
         one, two = clusters[a.place], clusters[b.place]
-        if apart is not None and one is not two and words.allow(one, two):
+        if apart is not None and one is not two and is_open(one, two):
             pairs.append((apart, a.place, b.place))
     for apart, place, other in sorted(pairs):
         first, second = sorted(min(clusters[p].members) for p in (place, other))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from itertools import combinations
 
 from sync.engine.matching.candidates import (
@@ -18,7 +18,7 @@ from sync.engine.matching.candidates import (
     by_key,
 )
 from sync.engine.matching.closeness import is_vetoed, may_be_one_name
-from sync.engine.matching.clusters import Cluster, Words, unite
+from sync.engine.matching.clusters import Cluster, IsOpen, Words, unite
 from sync.model import Place
 
 #: A score with which two records of one connection are reported as duplicates.
@@ -26,11 +26,14 @@ SURE = 0.9999
 
 
 def to_score(
-    candidates: Iterable[Candidate], outcome: Outcome, key_limit: int
+    candidates: Iterable[Candidate],
+    outcome: Outcome,
+    key_limit: int,
+    again: Collection[Place] = (),
 ) -> tuple[list[Pair], set[str]]:
     """The pairs that `outcome` (of the rules alone) leaves open and that share a key made for
-    scoring, a new record in each; and the keys that many people share, which say nothing about
-    one of them."""
+    scoring, a new record in each, or as the first one of those that are looked at `again`; and
+    the keys that many people share, which say nothing about one of them."""
     people = sorted(candidates, key=lambda c: c.place)
     entities = {link.place: link.entity for link in outcome.links}
     entities |= {c.place: c.entity for c in people if c.entity is not None}
@@ -45,7 +48,8 @@ def to_score(
             found |= {
                 (a.place, b.place)
                 for a, b in combinations(bucket, 2)
-                if (a.entity is None or b.entity is None) and entities[a.place] != entities[b.place]
+                if (a.entity is None or b.entity is None or a.place in again)
+                and entities[a.place] != entities[b.place]
             }
     return sorted(found), shared
 
@@ -57,6 +61,7 @@ def weigh(
     duplicates: dict[Pair, str],
     asked: dict[Pair, Asked],
     words: Words,
+    is_open: IsOpen,
 ) -> None:
     """Link what is certain and alone, ask about what is likely, report what is double."""
     likely = sorted(
@@ -88,7 +93,7 @@ def weigh(
         if place.connection == other.connection:
             if scored.probability >= SURE and other not in words.apart.get(place, ()):
                 duplicates.setdefault((place, other), SCORE)
-        elif one is not two and words.allow(one, two):
+        elif one is not two and is_open(one, two):
             first, second = sorted(min(c.members) for c in (one, two))
             probability = round(scored.probability, 6)
             found = Asked(place, other, SCORE, probability, scored.weights)

@@ -315,3 +315,43 @@ def test_a_question_is_asked_once_about_the_closest() -> None:
     [asked] = place(one, two, three, rules=rules).asked
     assert (asked.one, asked.two) == (one.place, three.place)
     assert asked.score == 0.909
+
+
+class TestAgain:
+    """Records that were placed by other rules."""
+
+    PAIRS = (
+        record("a", "1", "con_1", email="x", name="ann"),
+        record("b", "1", "con_1"),
+        record("c", "1", "con_2", email="x"),
+        record("d", "1", "con_2", name="ann"),
+    )
+
+    def test_two_entities_that_a_rule_finds_to_be_one_are_asked_about(self) -> None:
+        assert place(*self.PAIRS).asked == ()
+        outcome = place(*self.PAIRS, again=True)
+        assert outcome.links == ()
+        [question] = outcome.asked
+        assert (question.one, question.two) == (Place("a", "1"), Place("c", "1"))
+        assert (question.rule, question.score) == ("email", 1)
+
+    def test_nobody_is_asked_about_what_cannot_become_one(self) -> None:
+        a, b, c, d = self.PAIRS
+        both = record("a", "2", "con_2")
+        assert place(a, b, c, d, both, again=True).asked == ()
+        apart = [(b.place, d.place)]
+        assert place(*self.PAIRS, apart=apart, again=True).asked == ()
+
+    def test_a_rule_that_asks_asks_about_entities_too(self) -> None:
+        rules = [Rule("name", names_people=True, asks=True)]
+        assert place(*self.PAIRS, rules=rules).asked == ()
+        [question] = place(*self.PAIRS, rules=rules, again=True).asked
+        assert (question.one, question.two) == (Place("a", "1"), Place("d", "1"))
+
+    @given(crowds())
+    def test_what_is_linked_is_what_is_linked_otherwise(self, crowd):  # type: ignore[no-untyped-def]
+        usual, again = place(*crowd), place(*crowd, again=True)
+        assert (usual.links, usual.founded, usual.duplicates) == (
+            again.links, again.founded, again.duplicates,
+        )  # fmt: skip
+        assert len(again.asked) == len({frozenset((q.one, q.two)) for q in again.asked})

@@ -217,3 +217,20 @@ def test_what_several_last_names_share_is_named() -> None:
     crowd = [record(c, "1", surname=c, _any_phone="+1") for c in "abc"]
     assert pairs(*crowd)[1] == {"~any_phone+1"}
     assert pairs(*crowd[:2])[1] == set()
+
+
+def test_pairs_of_entities_are_scored_where_they_are_looked_at_again() -> None:
+    one, two = record("a", "1", "con_1", _name="ann"), record("b", "1", "con_2", _name="ann")
+    three = record("c", "1", "con_3", _name="ann")
+    nothing = Outcome((), (), ())
+    assert to_score([one, two, three], nothing, 20)[0] == []
+    assert to_score([one, two, three], nothing, 20, {two.place})[0] == [(two.place, three.place)]
+    fellow = record("c", "1", "con_2", _name="ann")
+    assert to_score([two, fellow], nothing, 20, {two.place})[0] == [], "they are one already"
+
+
+def test_entities_that_are_alike_are_asked_about_again_and_not_linked() -> None:
+    crowd = record("a", "1", "con_1"), record("b", "1", "con_2")
+    assert place(*crowd, scores={(0, 1): 0.99999}).asked == ()
+    [question] = place(*crowd, scores={(0, 1): 0.99999}, again=True).asked
+    assert (question.rule, question.score) == (SCORE, 0.99999)
