@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import sqlalchemy as sa
@@ -274,38 +274,49 @@ def _among(field: Field, value: FieldValue, held: Sequence[Value]) -> bool:
 # -- what a run said and did ---------------------------------------------------------------
 
 
-def promised(report: Report) -> list[tuple[Any, ...]]:
-    """The writes a dry run printed, in a comparable form: what becomes of one record in two
-    writes, one of them begun by an earlier run, counts as one."""
-    said: dict[tuple[str, ...], dict[str, Any]] = {}
-    for w in report.planned:
-        place = (w["connection"], w["object"], w["entity"], w["kind"], w["record"] or "")
-        said.setdefault(place, {}).update(w["fields"])
-    return sorted(_key(*place, fields) for place, fields in said.items())
+#: (connection, object, entity, kind, record) -> field -> value, spelled out. What becomes of one
+#: record in two writes, one of them begun by an earlier run, counts as one.
+Writes = dict[tuple[str, str, str, str, str], dict[str, str]]
 
 
-def carried_out(world: Observed, report: Report) -> list[tuple[Any, ...]]:
-    """The writes a run made or tried, by its journal, in the same form."""
+def promised(planned: Iterable[Mapping[str, Any]]) -> Writes:
+    """The writes that a dry run or a plan lists."""
+    said: Writes = {}
+    for w in planned:
+        record = "" if w["kind"] == "create" else w["record"]
+        place = w["connection"], w["object"], w["entity"], w["kind"], record
+        said.setdefault(place, {}).update(_spelled(w["fields"]))
+    return said
+
+
+def carried_out(world: Observed, report: Report) -> Writes:
+    """The writes a run made or tried, by its journal."""
     column = tables.journal.c
     with reading(world.engine) as store:
         query = sa.select(tables.journal).where(column.run == report.run).order_by(column.id)
         lines = store.rows(query)
-    tried: dict[tuple[str, ...], dict[str, Any]] = {}
+    tried: Writes = {}
     for line in lines:
         kind = line.detail["kind"] if line.action == "write failed" else line.action
         if kind in ("create", "update", "archive"):
             # A write that was refused for one field is made without it: that is one write.
             record = "" if kind == "create" else line.record
-            place = (line.connection, line.object, line.entity, kind, record)
-            tried.setdefault(place, {}).update(line.detail["fields"])
-    return sorted(_key(*place, fields) for place, fields in tried.items())
+            place = line.connection, line.object, line.entity, kind, record
+            tried.setdefault(place, {}).update(_spelled(line.detail["fields"]))
+    return tried
 
 
-def _key(
-    connection: str, object: str, entity: str, kind: str, record: str, fields: Mapping[str, Any]
-) -> tuple[Any, ...]:
-    body = tuple((name, repr(fields[name])) for name in sorted(fields))
-    return connection, object, entity, kind, "" if kind == "create" else record, body
+def outside(some: Writes, of: Writes) -> Writes:
+    """What of `some` is not among the writes `of`, or not with that value."""
+    found = {
+        place: {n: v for n, v in fields.items() if of.get(place, {}).get(n) != v}
+        for place, fields in some.items()
+    }
+    return {place: fields for place, fields in found.items() if fields or place not in of}
+
+
+def _spelled(fields: Mapping[str, Any]) -> dict[str, str]:
+    return {name: repr(value) for name, value in fields.items()}
 
 
 def _ids(value: FieldValue) -> list[str]:

@@ -19,7 +19,8 @@ class Edit:
     """A person's last change of one field of one record.
 
     `value` and `old` are what the account holds and held, in the common schema's words with
-    record ids for references. `line` is the journal's last line at that time.
+    record ids for references. `line` is the journal's last line at that time, `first` that at
+    the time when it held `old`.
     """
 
     account: str
@@ -29,6 +30,7 @@ class Edit:
     old: FieldValue
     value: FieldValue
     line: int
+    first: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +61,18 @@ class Heard:
             if found is not None:
                 ours = (found["connection"], found["record"]) == (edit.account, edit.record)
                 yield found, ours or self.home(line.entity) == entity
+
+    def noticed(self, edit: Edit) -> bool:
+        """Whether the hub read any of what the person typed there, one thing after another."""
+        place = (edit.account, edit.record)
+        return any(
+            (found["connection"], found["record"]) == place
+            or place in {(connection, record) for connection, record, _ in found["losing"]}
+            for line in self.lines
+            if line.id > edit.first and line.action == "merge"
+            for name, found in line.detail.items()
+            if name == edit.field.name
+        )
 
     def archived(self, edit: Edit) -> bool:
         """Whether the hub archived the record since."""
@@ -107,8 +121,9 @@ class Ledger:
             place = (account, object, record, name)
             known = self.edits.get(place)
             old = known.old if known else plain(before.get(name))
+            first = known.first if known else line
             self.edits[place] = Edit(
-                account, object, record, fields[name], old, plain(after.get(name)), line
+                account, object, record, fields[name], old, plain(after.get(name)), line, first
             )
 
     def remove(self, account: str, object: str, record: str) -> None:
@@ -198,6 +213,8 @@ class Ledger:
                     return
         if heard.moved(edit, entity) and edit.value is None:
             return  # first values: filled beats empty
+        if _alike(edit.field, edit.old, edit.value) and not heard.noticed(edit):
+            return  # put back before the hub looked
         raise AssertionError(
             f"law 1: {where} was set to {edit.value!r} (from {edit.old!r}), but {agreed!r} is "
             "agreed and nothing says why"
