@@ -119,14 +119,15 @@ class _Merger:
             if not group:
                 return
         displaced: list[Candidate] = []
-        if any(field.name in self.undone for field in group):
+        undone = any(field.name in self.undone for field in group)
+        if undone:
             if self._waits(group):
                 return
             displaced = self._displaced(group)
         if resolved:
             self._by_change(group, policy, displaced)
         elif policy is Policy.UNION and group[0].kind in (Kind.CHOICES, Kind.REFERENCES):
-            self._union(group[0], displaced)
+            self._union(group[0], undone)
         elif policy is Policy.RESTRICTIVE:
             self._restrictive(group[0])
         elif policy is Policy.OLDEST:
@@ -185,15 +186,17 @@ class _Merger:
 
     # -- policies that look at everybody -----------------------------------------------
 
-    def _union(self, field: Field, displaced: Sequence[Candidate]) -> None:
+    def _union(self, field: Field, undone: bool) -> None:
+        """What is agreed, with what was added and without what was removed. Where an undo left
+        members different, what they hold and nobody changed is agreed as well."""
         name = field.name
         old = items(self.fields.get(name))
         silent = self._silent([field])
         if silent and not old:
             decided = [m for m in self.members if m.place not in silent and m.seen.get(name)]
             silent = silent if decided else frozenset()
-        for candidate in displaced:
-            old |= items(candidate.values.get(name))
+        if undone:
+            old = old.union(*(items(member.seen.get(name)) for member in self.voices))
         adds: set[str] = set()
         removes: set[str] = set()
         source: Member | None = None

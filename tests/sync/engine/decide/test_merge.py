@@ -423,6 +423,23 @@ class TestWholeLooks:
         )
         assert outcome.fields["interests"] == ["events", "support"]
 
+    def test_union_after_an_undo_keeps_what_a_member_held_and_did_not_change(self) -> None:
+        held: Fields = {"interests": ["events", "pricing"]}
+        outcome = merge(
+            CONTACT,
+            {"interests": None},
+            [
+                member("a", {"interests": ["analytics", "events"]}, held),
+                member("b", {"interests": None}, {"interests": None}),
+            ],
+            rules(),
+            same,
+            {},
+            {"interests"},
+        )
+        assert outcome.fields == {"interests": ["analytics", "events"]}
+        assert outcome.blocked == frozenset()
+
     def test_union_of_newcomers_adds_up(self) -> None:
         outcome = agreed(
             {}, member("a", {"interests": ["events"]}), member("b", {"interests": None}),
