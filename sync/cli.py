@@ -12,6 +12,7 @@ from typer.core import TyperGroup
 from sync.commands import (
     accounts,
     conflicts,
+    duplicates,
     explain,
     identity,
     mappings,
@@ -104,6 +105,7 @@ for group in (
     problems,
     conflicts,
     identity,
+    duplicates,
     explain,
     reports,
     mappings,

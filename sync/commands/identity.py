@@ -1,10 +1,10 @@
-"""`concord review`, `duplicates`, `same`, `apart`, `split`: which records are the same thing."""
+"""`concord review`, `same`, `apart`, `split`: which records are the same thing."""
 
 from __future__ import annotations
 
 import getpass
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from typing import Annotated, Any, Literal
@@ -23,7 +23,7 @@ from sync.engine.run import LEASE
 from sync.explain import names_of, shown
 from sync.model import Place
 from sync.settings import SettingsError
-from sync.store import books, decisions, replicas
+from sync.store import books, decisions
 from sync.store.database import Session
 from sync.store.decisions import Review, Verdict
 
@@ -54,7 +54,6 @@ AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object.")]
 def register(app: typer.Typer) -> None:
     """Add the commands."""
     app.add_typer(review_group, name="review")
-    app.command()(duplicates)
     app.command()(same)
     app.command()(apart)
     app.command()(split)
@@ -155,8 +154,8 @@ def _row(session: Session, pair: Review) -> tuple[dict[str, Any], dict[str, list
         "object": pair.object,
         "rule": pair.rule,
         "score": pair.score,
-        "one": _told(pair.one),
-        "two": _told(pair.two),
+        "one": told(pair.one),
+        "two": told(pair.two),
         "evidence": dict(pair.evidence),
         "run": pair.run,
     }
@@ -165,51 +164,6 @@ def _row(session: Session, pair: Review) -> tuple[dict[str, Any], dict[str, list
         names = names_of(session, OBJECTS[pair.object].fields[name], values[:2])
         evidence[name] = [*(shown(value, names) for value in values[:2]), *values[2:]]
     return body, evidence
-
-
-# -- duplicates --------------------------------------------------------------------------
-
-
-def duplicates(context: typer.Context, as_json: AsJson = False) -> None:
-    """List records of one account that share a matching key: probably the same thing twice.
-
-    The hub never merges records in a CRM. Merge them there, and it follows; or say
-    `concord apart`, and they are listed no more.
-    """
-    hub = of(context)
-    with hub.session() as session:
-        found = decisions.duplicates(session)
-        titles = _titles(session, found)
-    for row in found:
-        row["name"] = titles.get((row["object"], row["connection"], row["record"]))
-    if as_json:
-        print_json({"duplicates": found})
-        return
-    if not found:
-        hub.show("No duplicates.")
-        return
-    table = Table()
-    for name in ("connection", "object", "name", "record", "and", "rule"):
-        table.add_column(name, overflow="fold")
-    for row in found:
-        table.add_row(
-            row["connection"],
-            row["object"],
-            text(row["name"]),
-            row["record"],
-            row["of"],
-            row["rule"],
-        )
-    hub.show(table)
-
-
-def _titles(session: Session, found: list[dict[str, Any]]) -> Mapping[tuple[str, str, str], Any]:
-    titles = {}
-    for object in {row["object"] for row in found}:
-        places = [Place(r["connection"], r["record"]) for r in found if r["object"] == object]
-        for place, replica in replicas.load(session, object, places).items():
-            titles[object, *place] = replica.seen.get(OBJECTS[object].title)
-    return titles
 
 
 # -- decisions ---------------------------------------------------------------------------
@@ -240,33 +194,33 @@ def split(context: typer.Context, object: Kind, record: Record, why: Why = "") -
     """
     hub = of(context)
     place = _place(hub, record)
-    with _deciding(hub) as session:
-        new = identity.split(session, object, place, _who(), datetime.now(UTC), why)
-    hub.show(f"{_told(place)} is a {object} of its own now: {new}. `concord sync` goes on with it.")
+    with deciding(hub) as session:
+        new = identity.split(session, object, place, who(), datetime.now(UTC), why)
+    hub.show(f"{told(place)} is a {object} of its own now: {new}. `concord sync` goes on with it.")
 
 
 def _say(
     hub: Hub, object: str, verdict: Literal["same", "apart"], one: Place, two: Place, why: str
 ) -> None:
-    word = Verdict(one, two, verdict, _who(), datetime.now(UTC), why)
+    word = Verdict(one, two, verdict, who(), datetime.now(UTC), why)
     if one == two:
-        raise SettingsError([f"{_told(one)} is named twice; name two records"])
-    with _deciding(hub) as session:
+        raise SettingsError([f"{told(one)} is named twice; name two records"])
+    with deciding(hub) as session:
         if verdict == "same":
             kept = identity.unite(session, object, word)
         else:
             identity.keep_apart(session, object, word)
     if verdict == "same":
         hub.show(
-            f"{_told(one)} and {_told(two)} are one {object}, {kept}. "
+            f"{told(one)} and {told(two)} are one {object}, {kept}. "
             "`concord sync` merges their values."
         )
     else:
-        hub.show(f"{_told(one)} and {_told(two)} are kept apart.")
+        hub.show(f"{told(one)} and {told(two)} are kept apart.")
 
 
 @contextmanager
-def _deciding(hub: Hub) -> Iterator[Session]:
+def deciding(hub: Hub) -> Iterator[Session]:
     """A session in which nobody else reconciles; what was done in it is stored at its end.
 
     Raises:
@@ -297,11 +251,12 @@ def _place(hub: Hub, written: str) -> Place:
     return Place(connection, record)
 
 
-def _told(place: Place) -> str:
+def told(place: Place) -> str:
+    """A record as it is written on the command line."""
     return f"{place.connection}:{place.record}"
 
 
-def _who() -> str:
+def who() -> str:
     """The user of this machine who decides."""
     try:
         return getpass.getuser()

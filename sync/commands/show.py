@@ -123,7 +123,7 @@ def runs(found: Iterable[Mapping[str, Any]]) -> Table:
 
 def writes(planned: Sequence[Mapping[str, Any]]) -> Table:
     """Planned writes with before and after of each field, the first of many."""
-    table = Table(caption=_more(len(planned) - SHOWN_WRITES), caption_justify="left")
+    table = Table(caption=more(len(planned) - SHOWN_WRITES), caption_justify="left")
     for name in ("connection", "write", "record or entity", "field", "before", "after"):
         table.add_column(name, overflow="fold")
     for write in planned[:SHOWN_WRITES]:
@@ -145,7 +145,7 @@ def kept(show: Callable[..., None], items: Sequence[Mapping[str, Any]]) -> None:
     if not items:
         return
     show(f"{len(items):,} were left as they are:")
-    table = Table(caption=_more(len(items) - SHOWN_WRITES), caption_justify="left")
+    table = Table(caption=more(len(items) - SHOWN_WRITES), caption_justify="left")
     for name in ("connection", "record", "field", "the run wrote", "it holds", "why"):
         table.add_column(name, overflow="fold")
     for item in items[:SHOWN_WRITES]:
@@ -160,7 +160,8 @@ def kept(show: Callable[..., None], items: Sequence[Mapping[str, Any]]) -> None:
     show(table)
 
 
-def _more(number: int) -> str | None:
+def more(number: int) -> str | None:
+    """The caption of a table that leaves out so many rows, None if it has all."""
     return f"… and {number:,} more" if number > 0 else None
 
 

@@ -170,9 +170,50 @@ def set_review(session: Session, object: str, one: Place, two: Place, status: st
     )
 
 
+def save_duplicates(
+    session: Session, object: str, found: Iterable[tuple[Place, Place, str]], run: int
+) -> int:
+    """Report two records of one connection that share a key: (record, of, rule). How many of
+    these pairs were not reported before."""
+    found = list(found)
+    known = _reported(session, object, [place for place, _, _ in found])
+    rows = [
+        {
+            "connection": place.connection,
+            "object": object,
+            "record": place.record,
+            "of": other.record,
+            "rule": rule,
+            "run": run,
+        }
+        for place, other, rule in found
+        if (place, other.record) not in known
+    ]
+    if rows:
+        session.execute(sa.insert(tables.duplicate), rows)
+    return len(rows)
+
+
+def _reported(session: Session, object: str, places: Iterable[Place]) -> set[tuple[Place, str]]:
+    column = tables.duplicate.c
+    wanted: dict[str, set[str]] = defaultdict(set)
+    for place in places:
+        wanted[place.connection].add(place.record)
+    found: set[tuple[Place, str]] = set()
+    for connection, records in wanted.items():
+        for batch in chunks(sorted(records)):
+            query = sa.select(column.record, column.of).where(
+                column.object == object,
+                column.connection == connection,
+                column.record.in_(batch),
+            )
+            found |= {(Place(connection, row[0]), row[1]) for row in session.rows(query)}
+    return found
+
+
 def duplicates(session: Session, object: str = "") -> list[dict[str, Any]]:
     """Pairs of records of one connection that share a key, both still there, and that nobody
-    keeps apart: object, connection, record, of, rule, run."""
+    keeps apart: id, object, connection, record, of, rule, run."""
     column = tables.duplicate.c
     one, two = tables.replica.alias("one"), tables.replica.alias("two")
     query = (

@@ -231,19 +231,27 @@ def note_keys_made(session: Session, object: str, digest: str) -> None:
 
 def keys_of(session: Session, object: str, places: Iterable[Place]) -> set[tuple[str, str]]:
     """The match keys of these records: (rule, key)."""
+    return set().union(*keys_by_record(session, object, places).values())
+
+
+def keys_by_record(
+    session: Session, object: str, places: Iterable[Place]
+) -> dict[Place, set[tuple[str, str]]]:
+    """place -> its match keys: (rule, key); records without keys are left out."""
     column = tables.match_key.c
     wanted: dict[str, list[str]] = defaultdict(list)
     for place in places:
         wanted[place.connection].append(place.record)
-    found: set[tuple[str, str]] = set()
+    found: dict[Place, set[tuple[str, str]]] = defaultdict(set)
     for connection, records in wanted.items():
         for batch in chunks(sorted(records)):
-            query = sa.select(column.rule, column.key).where(
+            query = sa.select(column.record, column.rule, column.key).where(
                 column.object == object,
                 column.connection == connection,
                 column.record.in_(batch),
             )
-            found |= {(row[0], row[1]) for row in session.rows(query)}
+            for record, rule, key in session.rows(query):
+                found[Place(connection, record)].add((rule, key))
     return found
 
 
@@ -393,47 +401,6 @@ def save_tombstone(
             }
         ],
     )
-
-
-def save_duplicates(
-    session: Session, object: str, found: Iterable[tuple[Place, Place, str]], run: int
-) -> int:
-    """Report two records of one connection that share a key: (record, of, rule). How many of
-    these pairs were not reported before."""
-    found = list(found)
-    known = _reported(session, object, [place for place, _, _ in found])
-    session.upsert(
-        tables.duplicate,
-        [
-            {
-                "connection": place.connection,
-                "object": object,
-                "record": place.record,
-                "of": other.record,
-                "rule": rule,
-                "run": run,
-            }
-            for place, other, rule in found
-        ],
-    )
-    return len({(place, other.record) for place, other, _ in found} - known)
-
-
-def _reported(session: Session, object: str, places: Iterable[Place]) -> set[tuple[Place, str]]:
-    column = tables.duplicate.c
-    wanted: dict[str, set[str]] = defaultdict(set)
-    for place in places:
-        wanted[place.connection].add(place.record)
-    found: set[tuple[Place, str]] = set()
-    for connection, records in wanted.items():
-        for batch in chunks(sorted(records)):
-            query = sa.select(column.record, column.of).where(
-                column.object == object,
-                column.connection == connection,
-                column.record.in_(batch),
-            )
-            found |= {(Place(connection, row[0]), row[1]) for row in session.rows(query)}
-    return found
 
 
 def lift_our_tombstones(session: Session, object: str, entities: Iterable[str]) -> None:

@@ -112,12 +112,14 @@ match_key = Table(
 
 duplicate = Table(
     "duplicate", metadata,
-    Column("connection", Text, primary_key=True),
-    Column("object", Text, primary_key=True),
-    Column("record", Text, primary_key=True),
-    Column("of", Text, primary_key=True),
+    Column("id", _Id, primary_key=True, autoincrement=True),
+    Column("connection", Text, nullable=False),
+    Column("object", Text, nullable=False),
+    Column("record", Text, nullable=False),
+    Column("of", Text, nullable=False),
     Column("rule", Text, nullable=False),
     Column("run", _Id, nullable=False),
+    Index("duplicate_pair", "object", "connection", "record", "of", unique=True),
 )  # fmt: skip
 
 decision = Table(

@@ -14,6 +14,8 @@ from typer.testing import CliRunner
 
 from connectors.memory import Account, register
 from sync.cli import app
+from sync.commands import duplicates
+from sync.engine.decide.identity import Refused
 from sync.engine.run import LEASE
 from sync.scores.numbers import read, shipped
 from sync.store import books, tables
@@ -125,17 +127,141 @@ def test_split_and_same_undo_each_other(desk: Desk) -> None:
     assert len(set(desk.entities())) == 1
 
 
-def test_duplicates_are_listed_and_are_not_united(desk: Desk) -> None:
-    one, two = (desk.create("left", "Ann", "a@x.example") for _ in range(2))
+# -- duplicates --------------------------------------------------------------------------
+
+
+@pytest.fixture
+def twins(desk: Desk) -> tuple[str, str]:
+    """Two contacts of one account that share an address; a name differs."""
+    found = desk.create("left", "Ann", "a@x.example"), desk.create("left", "Anna", "A@x.example")
     desk.run("sync")
+    return found
+
+
+def test_no_duplicates_are_said_to_be_none(desk: Desk) -> None:
+    desk.create("left", "Ann", "a@x.example")
+    desk.run("sync")
+    assert desk.run("duplicates") == "No duplicates.\n"
+    assert desk.json("duplicates") == {"duplicates": []}
+    assert desk.run("duplicates", "apart", "--all") == "Kept apart 0 of 0 pairs.\n"
+
+
+def test_duplicates_are_listed_with_what_speaks_for_it(desk: Desk, twins: tuple[str, str]) -> None:
     [pair] = desk.json("duplicates")["duplicates"]
-    assert {pair["record"], pair["of"]} == {one, two}
+    assert (pair["record"], pair["of"]) == twins
     assert (pair["connection"], pair["rule"], pair["name"]) == ("left", "email", "a@x.example")
-    assert one in desk.run("duplicates")
-    refused = desk.run("same", "contact", f"left:{one}", f"left:{two}", code=2)
+    assert pair["keys"] == {"email": ["a@x.example"]}
+    evidence = pair["evidence"]
+    assert evidence["first_name"] == ["Ann", "Anna"]
+    assert evidence["last_name"] == ["Rock", "Rock"]
+    assert evidence["email"][0] == "a@x.example"
+    assert "phone" not in evidence, "neither has one"
+    told = desk.run("duplicates")
+    for words in (*twins, "key email", "first_name", "Anna"):
+        assert words in told
+    refused = desk.run("same", "contact", f"left:{twins[0]}", f"left:{twins[1]}", code=2)
     assert "merge them in the CRM" in refused.replace("\n", " ")
-    desk.run("apart", "contact", f"left:{one}", f"left:{two}")
+
+
+def test_duplicates_are_kept_apart_by_their_number(desk: Desk, twins: tuple[str, str]) -> None:
+    [pair] = desk.json("duplicates")["duplicates"]
+    assert "no pair of duplicates 99" in desk.run("duplicates", "apart", "99", code=2)
+    told = desk.run("duplicates", "apart", str(pair["id"]), "--why", "mother and daughter")
+    assert told == f"left:{twins[0]} and left:{twins[1]} are kept apart.\n"
     assert "No duplicates" in desk.run("duplicates")
+    [word] = desk.json("explain", "contact", twins[0])["decisions"]
+    assert (word["verdict"], word["who"], word["note"]) == (
+        "apart", getpass.getuser(), "mother and daughter",
+    )  # fmt: skip
+    assert "no pair of duplicates" in desk.run("duplicates", "apart", str(pair["id"]), code=2)
+    desk.run("sync", "--full")
+    assert "No duplicates" in desk.run("duplicates")
+
+
+def test_records_named_by_hand_are_listed_no_more(desk: Desk, twins: tuple[str, str]) -> None:
+    desk.run("apart", "contact", f"left:{twins[0]}", f"left:{twins[1]}")
+    assert "No duplicates" in desk.run("duplicates")
+
+
+def test_duplicates_that_are_merged_in_their_account_are_listed_no_more(
+    desk: Desk, twins: tuple[str, str]
+) -> None:
+    desk.time += timedelta(seconds=10)
+    desk.accounts["left"].merge("contact", *twins)
+    desk.run("sync")
+    assert "No duplicates" in desk.run("duplicates")
+
+
+def test_duplicates_that_share_nothing_any_more_are_listed_no_more(
+    desk: Desk, twins: tuple[str, str]
+) -> None:
+    desk.time += timedelta(seconds=10)
+    desk.accounts["left"].edit("contact", twins[1], {"email": "anna@x.example"})
+    desk.run("sync")
+    assert "No duplicates" in desk.run("duplicates")
+    desk.accounts["left"].edit("contact", twins[1], {"email": "a@x.example"})
+    desk.time += timedelta(seconds=10)
+    desk.run("sync")
+    assert len(desk.json("duplicates")["duplicates"]) == 1
+
+
+@pytest.fixture
+def many(desk: Desk) -> list[int]:
+    """Three contacts that share one address, and 20 pairs; their numbers."""
+    for first in ("Ann", "Bob", "Cem"):
+        desk.create("left", first, "rocks@x.example")
+    for number in range(20):
+        for first in ("Dan", "Eva"):
+            desk.create("left", first, f"p{number}@x.example", f"N{number}")
+    desk.run("sync")
+    return [pair["id"] for pair in desk.json("duplicates")["duplicates"]]
+
+
+def test_of_many_duplicates_the_first_are_shown(desk: Desk, many: list[int]) -> None:
+    assert len(many) == len(set(many)) == 20 + 3
+    told = desk.run("duplicates")
+    assert "… and 3 more" in told
+    assert told.count("key email") == 20
+
+
+def test_several_duplicates_are_answered_at_once(desk: Desk, many: list[int]) -> None:
+    desk.run("duplicates", "apart", *map(str, many[:3]), "--why", "all different")
+    assert [pair["id"] for pair in desk.json("duplicates")["duplicates"]] == many[3:]
+    assert "Kept apart 0 of 20 pairs" in desk.run(
+        "duplicates", "apart", "--all", "--object", "deal"
+    )
+    assert "Kept apart 20 of 20 pairs" in desk.run(
+        "duplicates", "apart", "--all", "--object", "contact"
+    )
+    assert "No duplicates" in desk.run("duplicates")
+
+
+@pytest.mark.parametrize("arguments", [[], ["1", "--all"], ["1", "--object", "contact"], ["x"]])
+def test_an_answer_about_duplicates_that_makes_no_sense_is_refused(
+    desk: Desk, arguments: list[str]
+) -> None:
+    desk.run("duplicates", "apart", *arguments, code=2)
+
+
+def test_duplicates_that_cannot_be_decided_do_not_keep_the_others(
+    desk: Desk, many: list[int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    real = duplicates.keep_apart
+    first = desk.json("duplicates")["duplicates"][0]
+
+    def refuse(store: Any, object: str, word: Any) -> None:
+        if word.one.record == first["record"] and word.two.record == first["of"]:
+            raise Refused("it has not been matched yet")
+        real(store, object, word)
+
+    monkeypatch.setattr(duplicates, "keep_apart", refuse)
+    told = desk.run("duplicates", "apart", "--all", code=2)
+    assert "Kept apart 22 of 23 pairs." in told
+    assert f"pair {first['id']}: it has not been matched yet" in told
+    assert [pair["id"] for pair in desk.json("duplicates")["duplicates"]] == [first["id"]]
+
+
+# -- records by name ---------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(

@@ -169,7 +169,7 @@ def _ask(wiring: Wiring, object: str, seeds: list[Place], known: set[frozenset[s
     outcome = _matched(
         wiring, object, found.values(), wiring.settings.rules(object), taken=held, seeds=seeds
     )
-    double = replicas.save_duplicates(session, object, outcome.duplicates, wiring.run)
+    double = decisions.save_duplicates(session, object, outcome.duplicates, wiring.run)
     wiring.report.objects[object].duplicates += double
     fresh = []
     for question in outcome.asked:

@@ -20,7 +20,7 @@ from sync.engine.wiring import Wiring
 from sync.match_rules import RuleSettings
 from sync.model import Place, Replica, entity_id, fingerprint
 from sync.scores.features import features_of
-from sync.store import books, entities, queues, replicas, waiting
+from sync.store import books, decisions, entities, queues, replicas, waiting
 from sync.store.database import Session, chunks
 
 #: Rule of the link of a record that was deleted and came back.
@@ -83,7 +83,7 @@ def place(wiring: Wiring, object: str, live: Sequence[Replica], *, keyed: bool =
     links = [replicas.Link(link.place, link.entity, link.rule) for link in outcome.links]
     replicas.save_links(session, object, links, wiring.run)
     _forget_agreed(session, object, live, links, homes)
-    replicas.save_duplicates(session, object, outcome.duplicates, wiring.run)
+    decisions.save_duplicates(session, object, outcome.duplicates, wiring.run)
     _announce(wiring, object, links)
     tally = wiring.report.objects[object]
     tally.founded += len(outcome.founded)
