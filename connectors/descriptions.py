@@ -1,5 +1,5 @@
 """Descriptions of an account's objects that outlive the process, so that a run in which nothing
-happens need not ask for them.
+happens need not ask for them; and what else a connector keeps beside them.
 
 What is kept may be out of date, and is trusted only as far as the vendor corrects it: a query for
 a field that is gone is refused, and so is a write. Before a connector itself says that something
@@ -39,20 +39,32 @@ class Descriptions:
     def load(self, object: str) -> Described | None:
         """What was kept of the object not long ago; None if nothing, or if it was kept by another
         version of the hub or under other credentials."""
-        sealed = self._shelf.load(object) if self._shelf else None
-        if sealed is None:
-            return None
+        body = self.kept(object)
         try:
-            body = orjson.loads(zlib.decompress(self._fernet.decrypt(sealed)))
-            return Described(_info(body["info"]), frozenset(body["keys"]))
-        except (InvalidToken, zlib.error, ValueError, KeyError, TypeError):
+            return Described(_info(body["info"]), frozenset(body["keys"])) if body else None
+        except (ValueError, KeyError, TypeError):
             return None
 
     def save(self, object: str, info: ObjectInfo, keys: Collection[str] = ()) -> None:
         """Keep this instead."""
+        self.keep(object, {"info": info, "keys": sorted(keys)})
+
+    def kept(self, name: str) -> Any:
+        """Whatever else was kept under a name that is no described object's, as JSON; None as
+        for `load`."""
+        sealed = self._shelf.load(name) if self._shelf else None
+        if sealed is None:
+            return None
+        try:
+            return orjson.loads(zlib.decompress(self._fernet.decrypt(sealed)))
+        except (InvalidToken, zlib.error, ValueError):
+            return None
+
+    def keep(self, name: str, body: Any) -> None:
+        """Keep this under a name instead; `body` is what `orjson` can write."""
         if self._shelf is not None:
-            body = orjson.dumps({"info": info, "keys": sorted(keys)})
-            self._shelf.save(object, self._fernet.encrypt(zlib.compress(body)))
+            sealed = self._fernet.encrypt(zlib.compress(orjson.dumps(body)))
+            self._shelf.save(name, sealed)
 
 
 def _info(body: Mapping[str, Any]) -> ObjectInfo:

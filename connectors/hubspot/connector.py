@@ -19,11 +19,13 @@ from connectors.base import (
     Write,
     WriteResult,
 )
+from connectors.descriptions import Descriptions
 from connectors.errors import Misconfigured
 from connectors.hubspot import pull, versions
 from connectors.hubspot.cursor import Plan, parse
 from connectors.hubspot.describe import Describer
 from connectors.hubspot.links import Links
+from connectors.hubspot.owners import Owners
 from connectors.hubspot.read import Reader
 from connectors.hubspot.wire import Wire
 from connectors.hubspot.words import BATCH, SEARCH_PAGE
@@ -71,6 +73,7 @@ class HubSpotConnector:
         self._links = Links(self._wire, paths)
         self._reader = Reader(self._wire, paths, self._links, history)
         self._describer = Describer(self._wire, paths)
+        self._owners = Owners(self._wire, paths, Descriptions(access))
         self._writer = Writer(self._wire, paths, self._links, self._describer.is_unique)
 
     def check(self) -> Account:
@@ -89,11 +92,18 @@ class HubSpotConnector:
         recycling bin, and per 100 records of the object that are read for their associations.
         """
         cursor = parse(since, self.connection)
-        return pull.pull(self._reader, object, fields, cursor, self._plan)
+        return self._looked_at(pull.pull(self._reader, object, fields, cursor, self._plan))
+
+    def _looked_at(self, pages: Iterator[Page]) -> Iterator[Page]:
+        for page in pages:
+            self._owners.met(page.records)
+            yield page
 
     def fetch(self, object: str, ids: Sequence[str], fields: Sequence[str]) -> list[Record]:
         """See `connectors.base.Connector.fetch`."""
-        return self._reader.fetch(object, ids, fields)
+        found = self._reader.fetch(object, ids, fields)
+        self._owners.met(found)
+        return found
 
     def find(
         self, object: str, field: str, values: Sequence[str], fields: Sequence[str]
@@ -109,8 +119,9 @@ class HubSpotConnector:
         return self._writer.push(object, writes)
 
     def users(self) -> list[User]:
-        """See `connectors.base.Connector.users`."""
-        return self._describer.users()
+        """See `connectors.base.Connector.users`. One call per 100 owners; those that are archived
+        are kept for a day."""
+        return self._owners.users()
 
     def pipelines(self, object: str) -> list[Pipeline]:
         """See `connectors.base.Connector.pipelines`."""

@@ -1,4 +1,4 @@
-"""The account and its metadata: properties, pipelines, owners, the external-id property."""
+"""The account and its metadata: properties, pipelines, the external-id property."""
 
 from __future__ import annotations
 
@@ -16,7 +16,6 @@ from connectors.base import (
     Provisioned,
     Stage,
     StageStatus,
-    User,
 )
 from connectors.errors import Bug, ConnectorError, Duplicate, Gone, ItemError, Misconfigured, Stop
 from connectors.hubspot import errors
@@ -98,22 +97,6 @@ class Describer:
             # The token is good, the account was read with it; but not every kind of key can
             # be looked up. Our edits are then told apart by version only.
             return "", ""
-
-    def users(self) -> list[User]:
-        """Every owner, archived ones included."""
-        made = []
-        for archived in ("false", "true"):
-            after = ""
-            while True:
-                query = [("limit", "100"), ("archived", archived)]
-                if after:
-                    query.append(("after", after))
-                body = self._wire.read("GET", self._paths.owners(), "owners", query=query).body
-                made += [_user(raw) for raw in body.get("results") or []]
-                after = str(((body.get("paging") or {}).get("next") or {}).get("after") or "")
-                if not after:
-                    break
-        return made
 
     # -- objects
 
@@ -222,18 +205,6 @@ class Describer:
             " cannot be changed: rename or delete it in HubSpot, then connect again."
         )  # fmt: skip
         return Provisioned(object, field, created=False, advice=advice)
-
-
-def _user(raw: Mapping[str, Any]) -> User:
-    name = f"{raw.get('firstName') or ''} {raw.get('lastName') or ''}".strip()
-    email = str(raw.get("email") or "")
-    return User(
-        str(raw["id"]),
-        name or email,
-        email,
-        active=not raw.get("archived"),
-        version=str(raw.get("updatedAt") or ""),
-    )
 
 
 def _stage(raw: Mapping[str, Any]) -> Stage:

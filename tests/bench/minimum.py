@@ -169,15 +169,16 @@ def hubspot_creates(records: int) -> Minimum:
 
 
 def hubspot_quiet_run(objects: int) -> Minimum:
-    """Owners come in two lists, the archived ones in one of their own (Owners API)."""
-    return _sum((objects, "question, one an object"), (1, "question for archived owners"))
+    """Owners come in two lists, the archived ones in one of their own (Owners API), which is read
+    once a day."""
+    return quiet(objects)
 
 
 def hubspot_quiet_hour(objects: int) -> Minimum:
     """Twelve runs, five minutes apart, and every fifteen minutes a look at the archived records of
     each object but users, which stand in a list of their own (CRM objects API, ``archived``)."""
     return _sum(
-        (12 * (objects + 1), "question, one an object and run, two for owners"),
+        (12 * objects, "question, one an object and run"),
         (4 * (objects - 1), "look at deletions"),
     )
 

@@ -16,7 +16,7 @@ from typing import Any
 import pytest
 import requests
 
-from connectors.base import Access
+from connectors.base import Access, Shelf
 from connectors.hubspot.connector import HubSpotConnector
 from connectors.sandbox.hubspot import Sandbox
 from connectors.sandbox.server import Clock, Log, Server
@@ -46,7 +46,9 @@ class Box:
     pauses: list[float] = field(default_factory=list)
     open: list[HubSpotConnector] = field(default_factory=list)
 
-    def connect(self, auth: Mapping[str, str] | None = None, **options: str) -> HubSpotConnector:
+    def connect(
+        self, auth: Mapping[str, str] | None = None, shelf: Shelf | None = None, **options: str
+    ) -> HubSpotConnector:
         """A connector that notes its pauses instead of sleeping."""
         access = Access(
             "hs",
@@ -54,6 +56,7 @@ class Box:
             auth if auth is not None else self.sandbox.credentials(),
             sandbox=True,
             options=options,
+            shelf=shelf,
         )
         made = HubSpotConnector(access, sleep=self.pauses.append)
         self.open.append(made)

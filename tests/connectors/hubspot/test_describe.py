@@ -1,9 +1,8 @@
-"""The account, its metadata, its owners, and the external-id property."""
+"""The account, its metadata, and the external-id property."""
 
 from __future__ import annotations
 
 from decimal import Decimal
-from typing import Any
 
 import pytest
 
@@ -129,15 +128,3 @@ def test_a_scope_that_is_missing_for_provisioning(scripted: Scripted) -> None:
     scripted.script.say(Answer(403, {"category": "MISSING_SCOPES", "message": "scopes"}))
     with pytest.raises(PermissionDenied):
         scripted.connector.provision("deals", "c")
-
-
-def test_owners_of_both_kinds(box: Box) -> None:
-    rows: list[dict[str, Any]] = [
-        {"firstName": "پریسا", "lastName": "رضایی", "email": "p@x.example"},
-        {"email": "gone@x.example", "archived": True},
-    ]
-    active, gone = box.sandbox.load("owners", rows)
-    users = {user.id: user for user in box.connect().users()}
-    assert (users[active].name, users[active].active) == ("پریسا رضایی", True)
-    assert (users[gone].name, users[gone].active) == ("gone@x.example", False)
-    assert "Concord Integration" in {user.name for user in users.values()}
