@@ -147,8 +147,6 @@ class Observed(World):
         path = folder / "hub.db"
         shutil.copy(_empty_store(), path)
         self.engine: Engine = open_engine(f"sqlite:///{path}")
-        self.approvals: list[int] = []
-        """The newest run when a held one was approved: the next ones send what was held."""
         self.statements = 0
         self.before_run: Callable[[], None] = lambda: None
         sa.event.listen(self.engine, "before_cursor_execute", self._count)
@@ -288,7 +286,6 @@ class Observed(World):
             held = queues.outbox(store, status=("held",), run=number)
             queues.set_status(store, [queued.id for queued in held], "pending")
             books.set_run_status(store, number, "approved")
-            self.approvals.append(books.runs(store, last=1)[0]["id"])
             store.commit()
 
     def discard(self, number: int) -> None:
@@ -339,10 +336,14 @@ class Observed(World):
                 mine[connection] = record
         return found
 
-    def undos(self) -> set[int]:
-        """Runs that put back what others wrote: no limit holds them."""
+    def released(self) -> set[int]:
+        """Runs that no limit holds: those that a person approved, and undos."""
         with reading(self.engine) as store:
-            return {row["id"] for row in books.runs(store, 1000, kind="undo")}
+            return {
+                row["id"]
+                for row in books.runs(store, 1000)
+                if row["status"] == "approved" or row["kind"] == "undo"
+            }
 
     def writing_runs(self) -> list[int]:
         """Runs that wrote something, the newest first."""

@@ -298,7 +298,7 @@ class _Merger:
                 reason = "changed" if changed else "only value"
             self._take_group(group, versions[0], reason, lost)
             return
-        self._settle(group, policy, versions, lost, first_link=not (len(changed) > 1))
+        self._settle(group, policy, versions, candidates, lost, first_link=not (len(changed) > 1))
 
     def _is_theirs(self, group: Sequence[Field], silent: frozenset[Place]) -> bool:
         """Whether the agreed value comes from members who may not decide."""
@@ -330,21 +330,22 @@ class _Merger:
         group: list[Field],
         policy: Policy,
         versions: list[Candidate],
+        candidates: Sequence[Candidate],
         lost: Sequence[Candidate],
         first_link: bool,
     ) -> None:
+        """Decide between different `versions`; the `candidates` that hold them are all named."""
         if policy is Policy.MANUAL:
             self.blocked |= {field.name for field in group}
-            self._book(group, versions, None, "manual", first_link)
+            self._book(group, candidates, None, "manual", first_link)
             return
         first = group[0].name
         holders = [m.place.connection for m in self.members if has_base(m, first)]
         order = list(self.rules.priority[first])
-        winner, *losers = ranked(group, policy, versions, order, holders, first_link=first_link)
+        winner, *_ = ranked(group, policy, versions, order, holders, first_link=first_link)
         rule = f"first link: {policy}" if first_link else f"conflict: {policy}"
-        self._book(group, versions, winner, str(policy), first_link)
-        losing = [c for c in losers if c.place is not None]
-        self._take_group(group, winner, rule, [*losing, *lost])
+        self._book(group, candidates, winner, str(policy), first_link)
+        self._take_group(group, winner, rule, [*candidates, *lost])
 
     # -- outcomes ------------------------------------------------------------------------
 
