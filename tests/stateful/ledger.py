@@ -223,7 +223,12 @@ class Ledger:
     def _check_set(self, edit: Edit, entity: str, agreed: FieldValue, heard: Heard) -> None:
         old, new = _items(edit.old), _items(edit.value)
         found = [found for found, ours in heard.decisions(edit, entity) if ours]
-        for item in new - old:
+        overruled: set[str] = set()
+        for decision in found:
+            for connection, record, value in decision["losing"]:
+                if (connection, record) == (edit.account, edit.record):
+                    overruled |= _items(value)
+        for item in new - old - overruled:
             assert item in _items(agreed) or any(item in _items(f["new"]) for f in found), (
                 f"law 1: {item} was added to {edit.record}'s {edit.field.name}, and is lost"
             )
