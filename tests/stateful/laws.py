@@ -17,6 +17,7 @@ from sync.store.database import reading
 from tests.stateful.accounts import plain
 from tests.stateful.ledger import Heard, Ledger
 from tests.stateful.observed import Observed
+from tests.stateful.world import is_agreed, nothing_doubled
 
 #: Kinds that are the same under more than one spelling; of others, every character counts.
 _LOOSE = frozenset({Kind.EMAIL, Kind.PHONE, Kind.DOMAIN, Kind.URL, Kind.MONEY, Kind.DECIMAL})
@@ -121,9 +122,7 @@ class Laws:
             waiting=blocked,
         )
         for name, account in world.accounts.items():
-            held = [row.values.get("concord_id") for row in account.live(object).values()]
-            ids = [id for id in held if id]
-            assert len(ids) == len(set(ids)), f"law 2: doubled in {name}: {ids}"
+            nothing_doubled(account, object)
             loose = {id for id in account.live(object) if (name, id) not in homes}
             assert not loose, f"law 1: {loose} of {name} belong to nothing"
         for id, entity in merged.items():
@@ -212,12 +211,8 @@ class Laws:
             if field.kind in (Kind.REFERENCE, Kind.REFERENCES):
                 self._reference(field, name, there, wanted, told)
                 continue
-            rendition = quirks.renditions.get(field.name)
-            made = wanted if rendition is None or wanted is None else plain(rendition(wanted))
-            assert values.same(field.kind, there, made, "TH") or values.same(
-                field.kind, there, wanted, "TH"
-            ), f"law 4: {told}"
-            if rendition is None and field.kind not in _LOOSE:
+            assert is_agreed(field, there, wanted, quirks), f"law 4: {told}"
+            if field.name not in quirks.renditions and field.kind not in _LOOSE:
                 assert there == wanted or (not there and not wanted), f"law 7: {told}"
         return facts
 

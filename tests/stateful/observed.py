@@ -8,7 +8,7 @@ import tempfile
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from functools import lru_cache
 from pathlib import Path
 from types import SimpleNamespace
@@ -18,24 +18,21 @@ from unittest.mock import patch
 import sqlalchemy as sa
 from sqlalchemy.engine import Engine
 
-from connectors.base import Record
 from connectors.memory import register
 from mapping import values
 from mapping.document import Document, catalog, parse_document
-from mapping.schema import Fields, Policy
+from mapping.schema import Policy
 from mapping.translate import Translator, compile
 from sync.engine import wiring
 from sync.engine.do import push
 from sync.engine.look import pull
 from sync.engine.report import Report
 from sync.engine.restore import Written, fold
-from sync.engine.run import Options, run
-from sync.engine.undo import undo
 from sync.settings import FieldSettings, Settings, parse
 from sync.store import books, problems, queues, tables
-from sync.store.database import Session, migrate, open_engine, reading, session
+from sync.store.database import migrate, open_engine, reading, session
 from tests.stateful.accounts import NAMES, Climate, Watched
-from tests.stateful.world import START, Crash, World
+from tests.stateful.world import START, World
 
 #: Mappings a connection can be given: what becomes of a field of the shipped one.
 VARIANTS = ("shipped", "city left out", "title only read", "title only written")
@@ -136,6 +133,7 @@ class Observed(World):
 
     def __init__(self, climate: Climate, folder: Path) -> None:
         self.climate = climate
+        self.step = 1 + climate.lag
         self.time = START
         self.objects = climate.objects
         quirks = climate.quirks()
@@ -150,14 +148,7 @@ class Observed(World):
         self.statements = 0
         self.before_run: Callable[[], None] = lambda: None
         sa.event.listen(self.engine, "before_cursor_execute", self._count)
-        with session(self.engine) as store:
-            for name, account in self.accounts.items():
-                body = {
-                    "id": name, "name": name, "currency": "USD", "time_zone": "UTC",
-                    "user_id": "user-hub",
-                }  # fmt: skip
-                books.save_account(store, name, "memory", body, account.external, START)
-            store.commit()
+        self.introduce()
 
     def _settings(self) -> str:
         climate, objects = self.climate, ", ".join(self.climate.objects)
@@ -191,25 +182,9 @@ class Observed(World):
 
     # -- runs ----------------------------------------------------------------------------
 
-    def sync(self, **options: Any) -> Report:
-        """One run; time passes before it."""
-        self.before_run()
-        self.pass_time(1 + self.climate.lag)
-        with _in_order(self.translators):
-            return run(
-                self.engine,
-                self.settings,
-                Path(),
-                Options(clock=lambda: self.time, objects=self.objects, **options),
-            )
-
-    def undo(self, number: int, **options: Any) -> Report:
-        """Put back what a run wrote."""
-        self.before_run()
-        self.pass_time(1 + self.climate.lag)
-        with _in_order(self.translators):
-            made = Options(clock=lambda: self.time, **options)
-            return undo(self.engine, self.settings, Path(), number, made)
+    def running(self) -> AbstractContextManager[object]:
+        """One thing after another, with the mappings that the connections have now."""
+        return _in_order(self.translators)
 
     def translators(
         self, settings: Settings, connection: str, account: Any, base: Path
@@ -218,41 +193,10 @@ class Observed(World):
         variant = self.variants[connection]
         return {name: translator(name, variant) for name in ("user", *self.objects)}
 
-    def crash(self, at: int, kind: str, work: Callable[[], object] | None = None) -> bool:
-        """Start a run (or other `work`) that dies at the `at`-th commit (before or after it takes
-        effect) or call to an account; whether it died."""
-        count = 0
-
-        def tick() -> None:
-            nonlocal count
-            count += 1
-            if count == at:
-                raise Crash
-
-        original = Session.commit
-
-        def commit(self: Session) -> None:
-            if kind == "before commit":
-                tick()
-            original(self)
-            if kind == "after commit":
-                tick()
-
-        def at_call(moment: str) -> None:
-            if kind == f"{moment} call":
-                tick()
-
+    def at_calls(self, told: Callable[[str], None]) -> None:
+        """Have every read and write of an account told, before its faults."""
         for account in self.accounts.values():
-            account.tick = at_call
-        try:
-            with patch.object(Session, "commit", commit):
-                (work or self.sync)()
-        except Crash:
-            return True
-        finally:
-            for account in self.accounts.values():
-                account.tick = lambda moment: None
-        return False
+            account.tick = told
 
     def settle(self, limit: int = 12) -> list[Report]:
         """Runs until one writes nothing, without further faults; held ones are approved, and
@@ -324,18 +268,6 @@ class Observed(World):
 
     # -- what there is -------------------------------------------------------------------
 
-    def links(self, object: str) -> dict[str, dict[str, str]]:
-        """entity -> {connection: record}."""
-        column = tables.link.c
-        found: dict[str, dict[str, str]] = {}
-        with reading(self.engine) as store:
-            query = sa.select(column.entity, column.connection, column.record)
-            for entity, connection, record in store.rows(query.where(column.object == object)):
-                mine = found.setdefault(entity, {})
-                assert connection not in mine, f"law 2: {entity} twice in {connection}"
-                mine[connection] = record
-        return found
-
     def released(self) -> set[int]:
         """Runs that no limit holds: those that a person approved, and undos."""
         with reading(self.engine) as store:
@@ -380,19 +312,11 @@ class Observed(World):
         with reading(self.engine) as store:
             return int(store.rows(sa.select(sa.func.max(tables.journal.c.id)))[0][0] or 0)
 
-    def fields_of(self, connection: str, object: str, record: str) -> Fields:
-        """A live record as the hub's mapping reads it; references as record ids."""
-        account = self.accounts[connection]
-        row = account.live(object)[record]
-        known = account.objects[object].fields
-        seen = {n: row.values.get(n) for n in known if n not in account.quirks.hidden}
-        fields, faults = translator(object, self.variants[connection]).to_fields(
-            Record(object, row.id, seen, str(row.version), row.modified_at)
-        )
-        assert not faults
-        return fields
+    def translator(self, connection: str, object: str) -> Translator:
+        """The mapping that the connection has now."""
+        return translator(object, self.variants[connection])
 
     def shared_fields(self, connection: str, object: str) -> set[str]:
         """Fields that the connection's mapping both reads and writes."""
-        found = translator(object, self.variants[connection])
+        found = self.translator(connection, object)
         return set(found.readable & found.writable) - self.accounts[connection].quirks.hidden

@@ -2,46 +2,35 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
+from unittest.mock import patch
 
 import sqlalchemy as sa
 from sqlalchemy.engine import Engine
 
-from connectors.base import FieldInfo, NativeType, ObjectInfo, User
+from connectors.base import Record, User
 from connectors.memory import Account, Quirks, register
 from mapping import values
 from mapping.document import catalog
-from mapping.schema import OBJECTS, Fields, Kind, Policy
-from mapping.translate import compile
+from mapping.schema import OBJECTS, Field, Fields, FieldValue, Kind, Policy
+from mapping.translate import Translator, compile
 from sync.engine.report import Report
 from sync.engine.run import Options, run
 from sync.engine.undo import undo
-from sync.engine.wiring import account_from
 from sync.settings import SYNCED, Settings, parse
-from sync.store import books, entities, problems, replicas, tables
-from sync.store.database import Session, migrate, open_engine, session
+from sync.store import books, entities, problems, tables
+from sync.store.database import Session, migrate, open_engine, reading, session
+from tests.stateful.accounts import NAMES, described, plain
 
 START = datetime(2026, 3, 1, 12, tzinfo=UTC)
-NAMES = ("left", "middle", "right")
 
 
 class Crash(BaseException):
     """The process dies here. Not an `Exception`, so that nothing can handle it."""
-
-
-def objects() -> Iterator[ObjectInfo]:
-    """What an in-memory account holds: the common schema's own names."""
-    for name in SYNCED:
-        spec = OBJECTS[name]
-        fields = {
-            field.name: FieldInfo(field.name, field.label, NativeType.OTHER)
-            for field in spec.fields.values()
-            if not field.computed
-        }
-        yield ObjectInfo(name, name, fields)
 
 
 class World:
@@ -56,7 +45,7 @@ class World:
         self.accounts = {
             name: Account(
                 name,
-                objects(),
+                described(),
                 clock=lambda: self.time,
                 quirks=(quirks or {}).get(name),
                 users=[User(f"{name}-ann", "Ann", "ann@hub.example")],
@@ -77,14 +66,18 @@ class World:
         )
         self.engine: Engine = open_engine(store) if isinstance(store, str) else store
         migrate(self.engine)
-        with session(self.engine) as books_only:
+        self.introduce()
+
+    def introduce(self) -> None:
+        """Let the hub know the accounts, as `concord connect` does."""
+        with session(self.engine) as store:
             for name, account in self.accounts.items():
                 body = {
                     "id": name, "name": name, "currency": "USD", "time_zone": "UTC",
                     "user_id": "user-hub",
                 }  # fmt: skip
-                books.save_account(books_only, name, "memory", body, account.external, START)
-            books_only.commit()
+                books.save_account(store, name, "memory", body, account.external, START)
+            store.commit()
 
     def pass_time(self, seconds: float) -> None:
         """Let time pass for everybody."""
@@ -92,57 +85,67 @@ class World:
 
     # -- runs ----------------------------------------------------------------------------
 
+    #: Seconds that pass before each run.
+    step: float = 1
+
+    def running(self) -> AbstractContextManager[object]:
+        """What each run happens in."""
+        return nullcontext()
+
     def sync(self, **options: Any) -> Report:
         """One run; time passes before it."""
         self.before_run()
-        self.pass_time(1)
-        return run(
-            self.engine,
-            self.settings,
-            Path(),
-            Options(clock=lambda: self.time, objects=self.objects, **options),
-        )
+        self.pass_time(self.step)
+        with self.running():
+            return run(
+                self.engine,
+                self.settings,
+                Path(),
+                Options(clock=lambda: self.time, objects=self.objects, **options),
+            )
 
-    def undo(self, run: int, **options: Any) -> Report:
+    def undo(self, number: int, **options: Any) -> Report:
         """Put back what a run wrote."""
         self.before_run()
-        self.pass_time(1)
-        made = Options(clock=lambda: self.time, **options)
-        return undo(self.engine, self.settings, Path(), run, made)
+        self.pass_time(self.step)
+        with self.running():
+            made = Options(clock=lambda: self.time, **options)
+            return undo(self.engine, self.settings, Path(), number, made)
+
+    def at_calls(self, told: Callable[[str], None]) -> None:
+        """Have every read and write of an account told, ``before`` and ``after`` it."""
+        for account in self.accounts.values():
+            account.interfere = lambda call, moment: (
+                told(moment) if call in ("push", "pull") else None
+            )
 
     def crash(self, at: int, kind: str, work: Callable[[], object] | None = None) -> bool:
-        """Start a run (or other `work`) that dies at the `at`-th commit (before or after it takes
-        effect) or call to an account; whether it died."""
+        """Start a run (or other `work`) that dies at the `at`-th commit (``before commit``,
+        ``after commit``) or call to an account (``before call``, ``after call``); whether it
+        died."""
         count = 0
 
-        def tick() -> None:
+        def tick(moment: str) -> None:
             nonlocal count
-            count += 1
-            if count == at:
+            count += moment == kind
+            if moment == kind and count == at:
                 raise Crash
 
         original = Session.commit
-        if kind == "commit":
 
-            def commit(self: Session) -> None:
-                tick()
-                original(self)
+        def commit(self: Session) -> None:
+            tick("before commit")
+            original(self)
+            tick("after commit")
 
-            Session.commit = commit
-        else:
-            wanted = kind.removeprefix("call ")
-            for account in self.accounts.values():
-                account.interfere = lambda call, moment: (
-                    tick() if moment == wanted and call in ("push", "pull") else None
-                )
+        self.at_calls(lambda moment: tick(f"{moment} call"))
         try:
-            (work or self.sync)()
+            with patch.object(Session, "commit", commit):
+                (work or self.sync)()
         except Crash:
             return True
         finally:
-            Session.commit = original
-            for account in self.accounts.values():
-                account.interfere = lambda call, moment: None
+            self.at_calls(lambda moment: None)
         return False
 
     def settle(self, limit: int = 6) -> list[Report]:
@@ -158,9 +161,15 @@ class World:
 
     def links(self, object: str) -> dict[str, dict[str, str]]:
         """entity -> {connection: record}."""
-        with session(self.engine) as s:
-            found = s.rows(sa.select(tables.link.c.entity).where(tables.link.c.object == object))
-            return replicas.links_of_entities(s, object, {row[0] for row in found})
+        column = tables.link.c
+        found: dict[str, dict[str, str]] = {}
+        with reading(self.engine) as store:
+            query = sa.select(column.entity, column.connection, column.record)
+            for entity, connection, record in store.rows(query.where(column.object == object)):
+                mine = found.setdefault(entity, {})
+                assert connection not in mine, f"law 2: {entity} twice in {connection}"
+                mine[connection] = record
+        return found
 
     def merged(self, object: str) -> dict[str, entities.Entity]:
         """All entities by id."""
@@ -178,13 +187,19 @@ class World:
         with session(self.engine) as s:
             return {(c["object"], c["entity"], c["field"]) for c in books.conflicts(s, "waiting")}
 
+    def translator(self, connection: str, object: str) -> Translator:
+        """The mapping that a connection has; every account is in Thailand and keeps dollars."""
+        return compile(catalog("memory", object), values.Context(region="TH", currency="USD"))
+
     def fields_of(self, connection: str, object: str, record: str) -> Fields:
-        """A live record, translated; references as record ids."""
+        """A live record as the hub's mapping reads it; references as record ids."""
         account = self.accounts[connection]
-        context = values.Context(region="TH", currency="USD")
-        translator = compile(catalog("memory", object), context)
-        connector_view = account_view(account, object, record)
-        fields, faults = translator.to_fields(connector_view)
+        row = account.live(object)[record]
+        known = account.objects[object].fields
+        seen = {n: row.values.get(n) for n in known if n not in account.quirks.hidden}
+        fields, faults = self.translator(connection, object).to_fields(
+            Record(object, row.id, seen, str(row.version), row.modified_at)
+        )
         assert not faults
         return fields
 
@@ -206,10 +221,8 @@ class World:
     ) -> None:
         links, merged = self.links(object), self.merged(object)
         for connection, account in self.accounts.items():
+            nothing_doubled(account, object)
             live = account.live(object)
-            held = [row.values.get("concord_id") for row in live.values()]
-            ids = [id for id in held if id]
-            assert len(ids) == len(set(ids)), f"law 2: doubled in {connection}: {ids}"
             linked = {records[connection] for records in links.values() if connection in records}
             assert live.keys() <= linked, f"law 1: {live.keys() - linked} of {connection} unseen"
         for entity, records in links.items():
@@ -244,32 +257,23 @@ class World:
                 or (object, entity, name) in blocked
             ):
                 continue
-            wanted = agreed.get(name)
-            rendition = quirks.renditions.get(name)
-            if rendition is not None and wanted is not None:
-                made = rendition(wanted)
-                assert values.same(field.kind, fields[name], made, "TH") or values.same(
-                    field.kind, fields[name], wanted, "TH"
-                ), f"law 4: {connection} {object} {record} {name}: {fields[name]!r} != {wanted!r}"
-                continue
-            assert values.same(field.kind, fields[name], wanted, "TH"), (
-                f"law 4: {connection} {object} {record} {name}: {fields[name]!r} != {wanted!r}"
+            there, wanted = fields[name], agreed.get(name)
+            assert is_agreed(field, there, wanted, quirks), (
+                f"law 4: {connection} {object} {record} {name}: {there!r} != {wanted!r}"
             )
 
 
-def account_view(account: Account, object: str, record: str) -> Any:
-    """The record as a connector would give it, quirks of hiding included."""
-    from connectors.base import Record
+def nothing_doubled(account: Account, object: str) -> None:
+    """Law 2, as far as an account alone shows it: no two live records carry the same id."""
+    held = [row.values.get("concord_id") for row in account.live(object).values()]
+    ids = [id for id in held if id]
+    assert len(ids) == len(set(ids)), f"law 2: doubled in {account.name}: {ids}"
 
-    row = account.live(object)[record]
-    known = account.objects[object].fields
-    return Record(
-        object=object,
-        id=row.id,
-        values={name: row.values.get(name) for name in known if name not in account.quirks.hidden},
-        version=str(row.version),
-        modified_at=row.modified_at,
+
+def is_agreed(field: Field, there: FieldValue, wanted: FieldValue, quirks: Quirks) -> bool:
+    """Law 4 for one field: the record holds the value agreed, or the account's rendition of it."""
+    rendition = quirks.renditions.get(field.name)
+    made = wanted if rendition is None or wanted is None else plain(rendition(wanted))
+    return values.same(field.kind, there, made, "TH") or values.same(
+        field.kind, there, wanted, "TH"
     )
-
-
-__all__ = ["NAMES", "START", "Crash", "Quirks", "World", "account_from"]

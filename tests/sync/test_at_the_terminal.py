@@ -13,7 +13,7 @@ from typer.testing import CliRunner
 
 from connectors.memory import Account, register
 from sync.cli import app
-from tests.stateful.world import NAMES, objects
+from tests.stateful.accounts import NAMES, described
 
 SETTINGS = """
 hub: {region: TH, store: "sqlite:///hub.db"}
@@ -36,7 +36,7 @@ class Desk:
         self.time = datetime.now(UTC) - timedelta(days=1)
         self.accounts = {}
         for name in NAMES:
-            account = Account(name, objects(), clock=lambda: self.time)
+            account = Account(name, described(), clock=lambda: self.time)
             register(account)
             self.accounts[name] = account
         (folder / "settings.yaml").write_text(SETTINGS, encoding="utf-8")

@@ -20,7 +20,7 @@ from sync.engine.run import LEASE
 from sync.scores.numbers import read, shipped
 from sync.store import books, tables
 from sync.store.database import open_engine, session
-from tests.stateful.world import objects
+from tests.stateful.accounts import described
 
 SETTINGS = """
 hub: {region: TH, store: "sqlite:///hub.db"}
@@ -40,7 +40,7 @@ class Desk:
         self.time = datetime.now(UTC) - timedelta(days=1)
         self.accounts = {}
         for name in ("left", "right"):
-            account = Account(name, objects(), clock=lambda: self.time)
+            account = Account(name, described(), clock=lambda: self.time)
             register(account)
             self.accounts[name] = account
         (folder / "settings.yaml").write_text(SETTINGS, encoding="utf-8")

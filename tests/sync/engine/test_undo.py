@@ -17,7 +17,7 @@ from sync.engine.undo import undo
 from sync.settings import Limits
 from sync.store import books, queues
 from sync.store.database import session
-from tests.stateful.world import NAMES
+from tests.stateful.accounts import NAMES
 from tests.sync.engine.office import Office
 from tests.sync.engine.world import Known
 from tests.sync.engine.world import World as Sandboxes
@@ -338,7 +338,7 @@ class TestTrouble:
             office.waiting_conflicts(),
         )  # fmt: skip
 
-    @pytest.mark.parametrize("kind", ["commit", "call before", "call after"])
+    @pytest.mark.parametrize("kind", ["before commit", "before call", "after call"])
     def test_killed_anywhere_the_next_run_goes_on(
         self, offices: Callable[[], Office], kind: str
     ) -> None:
@@ -346,7 +346,7 @@ class TestTrouble:
         office.undo(self.story(office))
         expected = self.state(office)
         begun = 0
-        for at in range(1, 90, 4 if kind == "commit" else 1):  # commits are many, and alike
+        for at in range(1, 90, 4 if kind == "before commit" else 1):  # commits are many, and alike
             office = offices()
             run = self.story(office)
             if not office.crash(at, kind, lambda o=office, r=run: o.undo(r)):
