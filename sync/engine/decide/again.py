@@ -126,7 +126,8 @@ def _link_portion(
     groups: dict[str, list[tuple[Place, str]]] = defaultdict(list)
     for link in outcome.links:
         groups[link.entity].append((link.place, link.rule))
-    moved = []
+    moved: list[tuple[Place, str]] = []
+    joined: list[identity.Joined] = []
     for label, members in sorted(groups.items()):
         ages = sorted((held[own[place]].founded_run, own[place]) for place, _ in members)
         kept = ages[0][1] if label in outcome.founded else label
@@ -134,8 +135,9 @@ def _link_portion(
         for place, rule in members:
             if own[place] != kept:
                 by = why if rule == "founder" else rule
-                identity.join(session, object, kept, own[place], by, wiring.clock())
+                joined.append(identity.Joined(own[place], kept, by))
                 moved.append((place, kept))
+    identity.join(session, object, joined, wiring.clock())
     release.by_links(wiring, object, moved)
     return len(moved)
 

@@ -88,4 +88,4 @@ def _hand_on(wiring: Wiring, object: str, loser: Place, survivor: Place, entity:
         replicas.save_tombstone(session, object, loser, entity, run)
     else:
         identity.inherit(session, object, entity, other)
-        referrers.alias(session, object, entity, other, run, now)
+        referrers.alias(session, object, {entity: other}, run, now)

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
+from typing import NamedTuple
 
 import sqlalchemy as sa
 
@@ -87,7 +88,7 @@ def unite(session: Session, object: str, verdict: Verdict) -> str:
     held = entities.load(session, object, (one, two))
     kept, left = sorted((one, two), key=lambda id: (held[id].founded_run, id))
     detail = {"alias": left, "overruled": [_told(v) for v in overruled]}
-    join(session, object, kept, left, "same", verdict.at)
+    join(session, object, [Joined(left, kept, "same")], verdict.at)
     _journal(session, object, "same", verdict, {one: verdict.one, two: verdict.two}, detail)
     return kept
 
@@ -134,14 +135,24 @@ def split(session: Session, object: str, place: Place, who: str, at: datetime, n
     return new
 
 
-def join(session: Session, object: str, kept: str, left: str, rule: str, at: datetime) -> None:
-    """One entity of two that no connection has two records of: `left` becomes an alias of `kept`,
-    and its records are linked there by `rule`, with nothing agreed yet."""
-    places = _members(session, object, (left,))[left]
-    _move(session, object, places, kept, left, rule, at)
-    inherit(session, object, left, kept)
-    referrers.alias(session, object, left, kept, _run(session), at)
-    queues.touch(session, object, [kept, left])
+class Joined(NamedTuple):
+    """`left` becomes an alias of `kept`, and its records are linked there by `rule`."""
+
+    left: str
+    kept: str
+    rule: str
+
+
+def join(session: Session, object: str, joined: Sequence[Joined], at: datetime) -> None:
+    """One entity each of several, no connection having two records of it. The records that are
+    linked anew have nothing agreed yet."""
+    members = _members(session, object, [one.left for one in joined])
+    for left, kept, rule in joined:
+        _move(session, object, members[left], kept, left, rule, at)
+        inherit(session, object, left, kept)
+    became = {one.left: one.kept for one in joined}
+    referrers.alias(session, object, became, _run(session), at)
+    queues.touch(session, object, [*became, *became.values()])
 
 
 # -- what a run needs of it --------------------------------------------------------------
