@@ -29,7 +29,7 @@ from sync.store.database import Session
 from sync.store.database import session as store_session
 
 #: The lease that keeps two runs from working at once.
-LEASE = "reconcile"
+LEASE = books.RECONCILE
 
 
 @dataclass(slots=True)

@@ -254,6 +254,10 @@ class LeaseHeld(Exception):
     """Another process is doing this work; the text says which and until when."""
 
 
+#: The lease that keeps two runs from working at once.
+RECONCILE = "reconcile"
+
+
 def holder_name() -> str:
     """This process, as leases know it."""
     return f"{socket.gethostname()}:{os.getpid()}"
