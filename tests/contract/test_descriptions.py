@@ -8,20 +8,8 @@ import pytest
 
 from connectors.base import Connector, Write
 from connectors.descriptions import Descriptions
+from tests.board import Board
 from tests.contract.rig import OLD, Rig
-
-
-class Board:
-    """A shelf that keeps everything for ever."""
-
-    def __init__(self) -> None:
-        self.content: dict[str, bytes] = {}
-
-    def load(self, object: str) -> bytes | None:
-        return self.content.get(object)
-
-    def save(self, object: str, sealed: bytes) -> None:
-        self.content[object] = sealed
 
 
 @pytest.fixture

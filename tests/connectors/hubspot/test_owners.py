@@ -7,22 +7,10 @@ from typing import Any
 import pytest
 
 from connectors.base import User
+from tests.board import Board
 from tests.connectors.hubspot.conftest import OLD, Box
 
 DAY = 86_400
-
-
-class Board:
-    """A shelf that keeps everything for ever."""
-
-    def __init__(self) -> None:
-        self.content: dict[str, bytes] = {}
-
-    def load(self, object: str) -> bytes | None:
-        return self.content.get(object)
-
-    def save(self, object: str, sealed: bytes) -> None:
-        self.content[object] = sealed
 
 
 @pytest.fixture
