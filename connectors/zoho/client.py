@@ -222,7 +222,7 @@ class Client:
             nonlocal attempts
             attempts += 1
             try:
-                return self._authorized(method, path, params, headers, data)
+                return self._renewing(lambda: self._send(method, path, params, headers, data))
             except Unavailable as error:
                 if repeatable:
                     raise
@@ -233,19 +233,6 @@ class Client:
         if answer is None:
             raise lost[0]
         return Answer(answer.status, answer.body, answer.at, attempts)
-
-    def _authorized(
-        self,
-        method: str,
-        path: str,
-        params: Mapping[str, str] | None,
-        headers: Mapping[str, str] | None,
-        data: bytes | None,
-    ) -> Answer:
-        def send() -> Answer:
-            return self._send(method, path, params, headers, data)
-
-        return self._renewing(send)
 
     def upload(self, path: str, content: bytes, headers: Mapping[str, str]) -> Answer:
         """``POST`` a file to ``/crm/v8/{path}`` of the host for contents. One that comes twice
