@@ -727,7 +727,9 @@ class Hub(RuleBasedStateMachine):
         facts = self.laws.check(full) + self.check_words()
         for (object, entity, field), value in self.resolved.items():
             agreed = self.world.merged(object)[entity].fields.get(field)
-            assert agreed == value, f"law 1: {field} was resolved as {value!r}, not {agreed!r}"
+            assert same_value(OBJECTS[object].fields[field].kind, agreed, value), (
+                f"law 1: {field} was resolved as {value!r}, not {agreed!r}"
+            )
             facts += 1
         self.resolved.clear()
         STATISTICS["settled worlds checked"] += 1

@@ -171,6 +171,14 @@ class _Merger:
             if field.name in member.seen and has_base(member, field.name)
         )
 
+    def _as_agreed(self, member: Member, group: Sequence[Field], values: Fields) -> Fields:
+        """Somebody who types of a group just what is agreed says nothing against the rest of it,
+        which may be on its way to the record."""
+        changed = [field for field in group if self._has_changed(member, [field])]
+        if all(self.same(f.kind, values[f.name], self.fields.get(f.name)) for f in changed):
+            return {name: self.fields.get(name, value) for name, value in values.items()}
+        return values
+
     # -- who may decide ------------------------------------------------------------------
 
     def _silent(self, group: Sequence[Field]) -> frozenset[Place]:
@@ -262,6 +270,7 @@ class _Merger:
                 continue
             at = changed_at(member, values)
             if self._has_changed(member, group):
+                values = self._as_agreed(member, group, values)
                 changed.append(Candidate(member.place, values, at, fresh=False))
             elif any(not has_base(member, name) for name in values):
                 fresh.append(Candidate(member.place, values, at, fresh=True))

@@ -199,6 +199,17 @@ class TestChanges:
         assert (decision.new, decision.reason) == ("x", "resolved by a person")
         assert [value for _, value in decision.losing] == ["y"]
 
+    def test_who_types_one_part_as_it_is_agreed_leaves_the_others(self) -> None:
+        """The agreed street is on its way to the record, which has none yet."""
+        empty: Fields = {"street": None, "city": None}
+        outcome = agreed(
+            {"street": "1", "city": "A"},
+            member("a", {"street": None, "city": "A"}, empty, day=9),
+            member("b", {"street": "1", "city": "A"}, {"street": "1", "city": "A"}),
+        )
+        assert outcome.fields == {"street": "1", "city": "A"}
+        assert outcome.decisions == ()
+
     def test_a_person_who_ends_one_part_leaves_the_others_asked(self) -> None:
         base: Fields = {"street": "s", "city": "c"}
         given = [
