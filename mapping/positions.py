@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from dataclasses import dataclass
 from decimal import Decimal
-from typing import Any, TypeAlias
+from typing import TypeAlias
 
 import yaml
 
@@ -26,44 +25,6 @@ _WORDS: Mapping[str, bool | None] = {
 def dotted(way: Way) -> str:
     """A way as it is written in messages: ``objects.contact.create_in.0``."""
     return ".".join(map(str, way))
-
-
-class Unreadable(ValueError):
-    """A text is not YAML. `line`, from 1, is None where the parser names none."""
-
-    def __init__(self, words: str, line: int | None) -> None:
-        super().__init__(words)
-        self.line = line
-
-
-@contextmanager
-def _reading() -> Iterator[None]:
-    try:
-        yield
-    except yaml.YAMLError as error:
-        mark = getattr(error, "problem_mark", None)
-        words = str(getattr(error, "problem", error))
-        raise Unreadable(words, mark.line + 1 if mark else None) from error
-
-
-def compose(text: str) -> yaml.Node | None:
-    """The nodes of one YAML document; None where there is nothing.
-
-    Raises:
-        Unreadable: the text is no YAML, or more than one document.
-    """
-    with _reading():
-        return yaml.compose(text, Loader=yaml.SafeLoader)
-
-
-def load(text: str) -> Any:
-    """The data of one YAML document as YAML 1.1 has it: dates, floats, ``no`` for false.
-
-    Raises:
-        Unreadable: as `compose`, or a tag that stands for no plain data.
-    """
-    with _reading():
-        return yaml.safe_load(text)
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,9 +106,11 @@ def read_yaml(text: str, file: str) -> Located:
     """
     flaws: list[Flaw] = []
     try:
-        root = compose(text)
-    except Unreadable as error:
-        return Located(file, None, None, (Flaw(file, error.line or 1, "", f"YAML: {error}"),))
+        root = yaml.compose(text, Loader=yaml.SafeLoader)
+    except yaml.YAMLError as error:
+        mark, words = getattr(error, "problem_mark", None), getattr(error, "problem", error)
+        flaw = Flaw(file, mark.line + 1 if mark else 1, "", f"YAML: {words}")
+        return Located(file, None, None, (flaw,))
 
     def build(node: yaml.Node, way: Way) -> Data:
         if isinstance(node, yaml.ScalarNode):

@@ -22,8 +22,7 @@ from connectors.base import Access, Shelf
 from connectors.budget import USUAL, Budget, Terms
 from connectors.tokens import TokenKeeper
 from connectors.transport import is_loopback
-from mapping.positions import Unreadable, Way, compose, dotted, line_of
-from mapping.positions import load as load_yaml
+from mapping.positions import Way, dotted, line_of, read_yaml
 from mapping.schema import OBJECTS, ObjectSchema, Policy
 from sync.match_rules import DEFAULT_MATCH, Matching, RuleSettings, Score
 
@@ -383,13 +382,11 @@ def parse(text: str, name: str = "settings.yaml") -> Settings:
     Raises:
         SettingsError: as `load`.
     """
+    source = read_yaml(text, name)
+    if source.flaws:
+        raise SettingsError([str(flaw) for flaw in source.flaws])
     try:
-        root, data = compose(text), load_yaml(text)
-    except Unreadable as error:
-        line = f":{error.line}" if error.line else ""
-        raise SettingsError([f"{name}{line}: {error}"]) from error
-    try:
-        return Settings.model_validate(data if data is not None else {})
+        return Settings.model_validate(source.data if source.data is not None else {})
     except ValidationError as error:
         found: list[_Fault] = []
         for fault in error.errors(include_input=False, include_url=False):
@@ -397,7 +394,7 @@ def parse(text: str, name: str = "settings.yaml") -> Settings:
             said = (fault["loc"], fault["msg"].removeprefix("Value error, "))
             found += cause.faults if isinstance(cause, _Faults) else [said]
         problems = [
-            f"{name}:{line_of(root, place)}: {dotted(place) or 'settings'}: {words}"
+            f"{name}:{line_of(source.root, place)}: {dotted(place) or 'settings'}: {words}"
             for place, words in found
         ]
         raise SettingsError(problems) from error

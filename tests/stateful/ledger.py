@@ -19,8 +19,8 @@ class Edit:
     """A person's last change of one field of one record.
 
     `value` and `old` are what the account holds and held, in the common schema's words with
-    record ids for references. `line` is the journal's last line at that time, `first` that at
-    the time when it held `old`.
+    record ids for references; `old` is what the hub had read there last, if it had. `line` is
+    the journal's last line at that time.
     """
 
     account: str
@@ -30,7 +30,6 @@ class Edit:
     old: FieldValue
     value: FieldValue
     line: int
-    first: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,18 +60,6 @@ class Heard:
             if found is not None:
                 ours = (found["connection"], found["record"]) == (edit.account, edit.record)
                 yield found, ours or self.home(line.entity) == entity
-
-    def noticed(self, edit: Edit) -> bool:
-        """Whether the hub read any of what the person typed there, one thing after another."""
-        place = (edit.account, edit.record)
-        return any(
-            (found["connection"], found["record"]) == place
-            or place in {(connection, record) for connection, record, _ in found["losing"]}
-            for line in self.lines
-            if line.id > edit.first and line.action == "merge"
-            for name, found in line.detail.items()
-            if name == edit.field.name
-        )
 
     def archived(self, edit: Edit) -> bool:
         """Whether the hub archived the record since."""
@@ -109,22 +96,22 @@ class Ledger:
         """Of those, the entities they left."""
 
     def person(self, account: str, object: str, record: str, changes: Mapping[str, Value]) -> None:
-        """A person edits a record."""
+        """A person edits a record. Who puts back what the hub has read last has said nothing."""
         held, fields = self.world.accounts[account], OBJECTS[object].fields
         before = dict(held.rows[object][record].values)
         held.edit(object, record, changes)
         after = held.rows[object][record].values
-        line = self.world.last_line()
+        line, seen = self.world.last_line(), self.world.seen(account, object, record)
         for name in changes:
             if before.get(name) == after.get(name):
                 continue
             place = (account, object, record, name)
-            known = self.edits.get(place)
-            old = known.old if known else plain(before.get(name))
-            first = known.first if known else line
-            self.edits[place] = Edit(
-                account, object, record, fields[name], old, plain(after.get(name)), line, first
-            )
+            value = plain(after.get(name))
+            old = seen.get(name, plain(before.get(name)))
+            if name in seen and _alike(fields[name], old, value):
+                self.edits.pop(place, None)
+                continue
+            self.edits[place] = Edit(account, object, record, fields[name], old, value, line)
 
     def remove(self, account: str, object: str, record: str) -> None:
         """A person deletes a record."""
@@ -213,8 +200,6 @@ class Ledger:
                     return
         if heard.moved(edit, entity) and edit.value is None:
             return  # first values: filled beats empty
-        if _alike(edit.field, edit.old, edit.value) and not heard.noticed(edit):
-            return  # put back before the hub looked
         raise AssertionError(
             f"law 1: {where} was set to {edit.value!r} (from {edit.old!r}), but {agreed!r} is "
             "agreed and nothing says why"

@@ -21,15 +21,16 @@ from sqlalchemy.engine import Engine
 from connectors.memory import register
 from mapping import values
 from mapping.document import Document, catalog, parse_document
-from mapping.schema import Policy
+from mapping.schema import Fields, Policy
 from mapping.translate import Translator, compile
 from sync.engine import wiring
 from sync.engine.do import push
 from sync.engine.look import pull
 from sync.engine.report import Report
 from sync.engine.restore import Written, fold
+from sync.model import Place
 from sync.settings import FieldSettings, Settings, parse
-from sync.store import books, problems, queues, tables
+from sync.store import books, problems, queues, replicas, tables
 from sync.store.database import migrate, open_engine, reading, session
 from tests.stateful.accounts import NAMES, Climate, Watched
 from tests.stateful.world import START, World
@@ -306,6 +307,13 @@ class Observed(World):
         with reading(self.engine) as store:
             query = sa.select(tables.journal).where(column.id > after).order_by(column.id)
             return store.rows(query)
+
+    def seen(self, connection: str, object: str, record: str) -> Fields:
+        """What the hub has read of a record last."""
+        with reading(self.engine) as store:
+            place = Place(connection, record)
+            known = replicas.load(store, object, [place]).get(place)
+        return known.seen if known is not None else {}
 
     def last_line(self) -> int:
         """The newest line's number in the journal."""

@@ -145,6 +145,19 @@ def test_yaml_that_does_not_parse_is_told_with_its_line() -> None:
     assert problem.startswith("settings.yaml:3")
 
 
+def test_no_is_norway() -> None:
+    text = GOOD.replace("when: {email_opt_out: false}", "when: {country: NO}")
+    assert text != GOOD
+    [_, target] = parse(text).object("contact").create_in
+    assert target.when == {"country": "NO"}
+
+
+def test_a_key_that_appears_twice_is_told_with_its_line() -> None:
+    [problem] = _problems(GOOD + "connections: {}\n")
+    assert problem.startswith(f"settings.yaml:{GOOD.count(chr(10)) + 1}: ")
+    assert "'connections' appears twice" in problem
+
+
 def test_a_missing_file_says_how_to_get_one(tmp_path: Path) -> None:
     with pytest.raises(SettingsError, match="concord init"):
         load(tmp_path / "settings.yaml")
