@@ -12,6 +12,7 @@ from mapping.schema import FieldValue
 from sync.model import PlannedWrite, Queued
 from sync.store import tables
 from sync.store.database import Session, chunks
+from sync.store.types import canonical
 
 _O = tables.outbox.c
 _P = tables.pending_reference.c
@@ -84,17 +85,34 @@ def replace_outbox(
     run: int, keep: Collection[int] = (),
 ) -> None:  # fmt: skip
     """The plan for these entities is now `writes`; older ones not begun are superseded, except
-    those whose ids are to be kept."""
+    those whose ids are to be kept. A write that may be sent already, over the same values, stays
+    as it is: what a person has let through is not asked again."""
+    released: dict[str, int] = {}
+    for batch in chunks(sorted(set(entities))):
+        here = (_O.object == object, _O.entity.in_(batch))
+        for row in session.rows(sa.select(tables.outbox).where(*here, _O.status == "pending")):
+            queued = _queued(row)
+            released[_told(queued.write)] = queued.id
+    wanted = {_told(write): write for write in writes}
+    stay = [*keep, *(released[told] for told in wanted.keys() & released.keys())]
     for batch in chunks(sorted(set(entities))):
         session.execute(
             sa.delete(tables.outbox).where(
                 _O.object == object,
                 _O.entity.in_(batch),
                 _O.status != "sending",
-                _O.id.not_in(list(keep)),
+                _O.id.not_in(stay),
             )
         )
-    add(session, writes, run, "planned")
+    fresh = [write for told, write in wanted.items() if told not in released]
+    add(session, fresh, run, "planned")
+
+
+def _told(write: PlannedWrite) -> str:
+    """What is written, where, and over what."""
+    return canonical(
+        [write.connection, write.entity, write.record, write.kind, write.fields, write.before]
+    )
 
 
 def add(session: Session, writes: Iterable[PlannedWrite], run: int, status: str) -> None:

@@ -75,16 +75,16 @@ def foreseen(wiring: Wiring, waiting: Sequence[Queued]) -> list[PlannedWrite]:
     begun = [queued.write for queued in waiting if queued.status == "sending"]
     planned = [queued.write for queued in waiting if queued.status != "sending"]
     found: list[PlannedWrite] = []
-    made: dict[tuple[str, str, str], Fields] = defaultdict(dict)
+    made: dict[tuple[str, ...], Fields] = defaultdict(dict)
     for write in begun:
         place = Place(write.connection, write.record)
         replica = replicas.load(wiring.session, write.object, [place]).get(place)
         moved = _changed(wiring, write, replica, begun=True) if replica else set()
         left = {name: value for name, value in write.fields.items() if name not in moved}
-        made[write.connection, write.object, write.record].update(left)
+        made[write.connection, write.object, write.entity, write.record].update(left)
         found += [replace(write, fields=left)] if left or not write.fields else []
     for write in planned:
-        there = made.get((write.connection, write.object, write.record), {})
+        there = made.get((write.connection, write.object, write.entity, write.record), {})
         left = {
             name: value
             for name, value in write.fields.items()

@@ -6,11 +6,15 @@ from typing import Any
 
 import pytest
 import sqlalchemy as sa
+from sqlalchemy.engine import Engine
 
 from connectors.base import Page, Record
+from connectors.errors import Unavailable
 from sync.engine import run as run_module
+from sync.settings import Limits
 from sync.store import books, doubts, problems, queues, tables
 from sync.store.database import session
+from tests.sync.engine.office import Office
 from tests.sync.engine.world import VENDORS, Known, World
 
 
@@ -166,6 +170,31 @@ class TestLimits:
         records = tight.records("contact", tight.entity("contact", "zoho", ids[0]))
         assert records.keys() == set(VENDORS)
         assert set(tight.values("contact", records, "last_name").values()) == {"Renamed"}
+
+
+def test_what_a_person_let_through_is_not_asked_again(database: Engine) -> None:
+    """Although it is decided again in each run, as long as another account cannot be read."""
+    office = Office(database)
+    office.choose(limits=Limits(create=0, update=0, archive=0))
+    office.pass_time(1)
+    office.accounts["left"].create("contact", {"last_name": "Bob", "email": "bob@acme.example"})
+
+    def down(call: str, moment: str) -> None:
+        raise Unavailable("right: no answer", connection="right")
+
+    office.accounts["right"].interfere = down
+    held = office.sync()
+    assert held.status == "held"
+    with session(office.engine) as store:
+        waiting = queues.outbox(store, status=("held",), run=held.run)
+        queues.set_status(store, [queued.id for queued in waiting], "pending")
+        store.commit()
+    report = office.sync()
+    assert (report.held, report.writes) == ("", 1)
+    assert [len(a.live("contact")) for a in office.accounts.values()] == [2, 2, 1]
+    office.pass_time(1)
+    office.edit("left", job_title="Chief")
+    assert office.sync().status == "held", "what nobody let through is"
 
 
 class TestShares:
