@@ -20,7 +20,7 @@ class Edit:
 
     `value` and `old` are what the account holds and held, in the common schema's words with
     record ids for references; `old` is what the hub had read there last, if it had. `line` is
-    the journal's last line at that time.
+    the journal's last line at that time; `placed`: the record's values had been merged by then.
     """
 
     account: str
@@ -30,6 +30,7 @@ class Edit:
     old: FieldValue
     value: FieldValue
     line: int
+    placed: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,17 +102,19 @@ class Ledger:
         before = dict(held.rows[object][record].values)
         held.edit(object, record, changes)
         after = held.rows[object][record].values
-        line, seen = self.world.last_line(), self.world.seen(account, object, record)
+        line, known = self.world.last_line(), self.world.replica(account, object, record)
         for name in changes:
             if before.get(name) == after.get(name):
                 continue
             place = (account, object, record, name)
             value = plain(after.get(name))
-            old = seen.get(name, plain(before.get(name)))
-            if name in seen and _alike(fields[name], old, value):
+            old = known.seen.get(name, plain(before.get(name)))
+            if name in known.seen and _alike(fields[name], old, value):
                 self.edits.pop(place, None)
                 continue
-            self.edits[place] = Edit(account, object, record, fields[name], old, value, line)
+            self.edits[place] = Edit(
+                account, object, record, fields[name], old, value, line, known.base is not None
+            )
 
     def remove(self, account: str, object: str, record: str) -> None:
         """A person deletes a record."""
@@ -198,7 +201,7 @@ class Ledger:
                 ):
                     assert found["reason"], f"law 1: {where} was overruled without a reason"
                     return
-        if heard.moved(edit, entity) and edit.value is None:
+        if edit.value is None and (heard.moved(edit, entity) or not edit.placed):
             return  # first values: filled beats empty
         raise AssertionError(
             f"law 1: {where} was set to {edit.value!r} (from {edit.old!r}), but {agreed!r} is "

@@ -21,14 +21,14 @@ from sqlalchemy.engine import Engine
 from connectors.memory import register
 from mapping import values
 from mapping.document import Document, catalog, parse_document
-from mapping.schema import Fields, Policy
+from mapping.schema import Policy
 from mapping.translate import Translator, compile
 from sync.engine import wiring
 from sync.engine.do import push
 from sync.engine.look import pull
 from sync.engine.report import Report
 from sync.engine.restore import Written, fold
-from sync.model import Place
+from sync.model import Place, Replica
 from sync.settings import FieldSettings, Settings, parse
 from sync.store import books, problems, queues, replicas, tables
 from sync.store.database import migrate, open_engine, reading, session
@@ -308,12 +308,12 @@ class Observed(World):
             query = sa.select(tables.journal).where(column.id > after).order_by(column.id)
             return store.rows(query)
 
-    def seen(self, connection: str, object: str, record: str) -> Fields:
-        """What the hub has read of a record last."""
+    def replica(self, connection: str, object: str, record: str) -> Replica:
+        """What the hub knows of a record; of one that it has not read, nothing."""
         with reading(self.engine) as store:
             place = Place(connection, record)
             known = replicas.load(store, object, [place]).get(place)
-        return known.seen if known is not None else {}
+        return known or Replica(place, {})
 
     def last_line(self) -> int:
         """The newest line's number in the journal."""

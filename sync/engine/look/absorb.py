@@ -79,10 +79,14 @@ def absorb(
 
 
 def is_ours(old: Replica, record: Record, own_user: str) -> bool:
-    """Whether what is read now can be what our own last write made of the record."""
+    """Whether what is read now can be what our own last write made of the record.
+
+    Where the vendor told no version of the write, the one read before it counts: a record that
+    was not saved since holds what the vendor made of a write that changed nothing there.
+    """
     if old.expected is None:
         return False
-    version = old.expected["version"]
+    version = old.expected["version"] or old.version
     return bool(version and version == record.version) or bool(
         own_user and record.modified_by == own_user
     )

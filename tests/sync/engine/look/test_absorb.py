@@ -117,6 +117,17 @@ def test_a_person_who_changes_another_field_at_the_same_time_is_heard() -> None:
     assert found.base == {"job_title": "x", "first_name": "n"}
 
 
+def test_a_write_that_changed_nothing_there_is_told_to_nobody() -> None:
+    """The vendor cut the value to what it held before, told no version, and saved nothing."""
+    told = {"fields": ["job_title"], "version": ""}
+    found = read(
+        settled({"job_title": "Boss of all"}, expected=told), {"job_title": "Boss"}, 0, "v0"
+    )
+    assert found is not None
+    assert not found.waiting
+    assert found.renditions == {"job_title": ["Boss of all", "Boss"]}
+
+
 def test_a_person_after_our_write_is_heard() -> None:
     found = read(written({"job_title": "x"}, "job_title"), {"job_title": "y"}, version="v2")
     assert found is not None
