@@ -134,6 +134,8 @@ class _Undoing:
             elif w.place not in {m.place for m in members[id]}:
                 if w.kind == "update":
                     self._keep(w, "", None, "the record is gone")
+                elif self._is_live(w.place):
+                    self._keep(w, "", None, "it was deleted, and brought back since")
             else:
                 [member] = [m for m in members[id] if m.place == w.place]
                 waiting = {
@@ -150,6 +152,10 @@ class _Undoing:
         return self.writes
 
     # -- one record ----------------------------------------------------------------------
+
+    def _is_live(self, place: Place) -> bool:
+        replica = replicas.load(self.wiring.session, self.object, [place]).get(place)
+        return replica is not None and not replica.deleted
 
     def _take_back(
         self, w: Written, id: str, member: Member, reach: Reach, waiting: Mapping[str, int]

@@ -18,7 +18,8 @@ def bury(wiring: Wiring, object: str, gone: Sequence[Replica]) -> set[str]:
     """
     session, doomed = wiring.session, set[str]()
     policy = wiring.settings.object(object).deletes
-    links = replicas.links_of_records(session, object, [replica.place for replica in gone])
+    places = [replica.place for replica in gone]
+    links = replicas.links_of_records(session, object, places)
     journal: list[books.Entry] = []
     for replica in gone:
         replica.waiting = False
@@ -33,6 +34,7 @@ def bury(wiring: Wiring, object: str, gone: Sequence[Replica]) -> set[str]:
         detail = {"policy": policy, "merged_into": survivor.record if survivor else ""}
         if survivor is not None:
             _hand_on(wiring, object, place, survivor, entity)
+            links = replicas.links_of_records(session, object, places)  # of others that are gone
         elif policy != "ignore":
             replicas.remove_link(session, object, place)
             replicas.save_tombstone(session, object, place, entity, wiring.run)

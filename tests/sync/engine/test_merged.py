@@ -68,3 +68,22 @@ def test_merged_into_a_record_that_is_deleted_then(
     assert counts(office) == [0, others, others]
     assert all("left" not in links for links in office.links("contact").values())
     office.check_laws()
+
+
+def test_a_record_that_was_handed_on_is_merged_in_the_same_run(
+    office: Office, bob: dict[str, str]
+) -> None:
+    """Ann's record in the middle goes to Bob, who has none there, and is Carl's by then."""
+    for account in ("middle", "right"):
+        office.accounts[account].remove("contact", bob[account])
+    office.accounts["middle"].create("contact", {"last_name": "Carl", "email": "carl@acme.example"})
+    office.settle()
+    [carl] = set(office.accounts["middle"].live("contact")) - {office.ann["middle"]}
+    office.pass_time(1)
+    office.accounts["left"].merge("contact", bob["left"], office.ann["left"])
+    office.accounts["middle"].merge("contact", carl, office.ann["middle"])
+    office.settle()
+    aliases = {id for id, entity in office.merged("contact").items() if entity.merged_into}
+    assert aliases
+    assert not aliases & office.links("contact").keys()
+    office.check_laws()

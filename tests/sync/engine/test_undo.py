@@ -225,6 +225,19 @@ class TestRecords:
         office.settle()
         office.check_laws()
 
+    def test_what_a_person_brought_back_is_listed(self, office: Office) -> None:
+        office.pass_time(1)
+        office.accounts["left"].create("contact", {"last_name": "Bob", "email": "bob@acme.example"})
+        run = office.sync().run
+        right = office.accounts["right"]
+        [copy] = right.live("contact").keys() - {office.ann["right"]}
+        office.undo(run)
+        assert copy not in right.live("contact")
+        office.pass_time(1)
+        right.restore("contact", copy)
+        assert office.kept(office.undo(run)) == {("right", "")}
+        assert copy in right.live("contact")
+
     def test_what_was_archived_is_made_again_with_its_references(self, database: Engine) -> None:
         office = Office(database)
         office.choose(deletes="archive")
