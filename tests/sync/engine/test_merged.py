@@ -5,12 +5,13 @@ from __future__ import annotations
 import pytest
 from sqlalchemy.engine import Engine
 
+from connectors.memory import Quirks
 from tests.sync.engine.office import Office
 
 
 @pytest.fixture
 def office(database: Engine) -> Office:
-    return Office(database)
+    return Office(database, middle=Quirks(merge_makes_new_id=True))
 
 
 @pytest.fixture
