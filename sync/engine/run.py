@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 from sqlalchemy.engine import Engine
+from sqlalchemy.exc import DBAPIError
 
 from connectors.errors import ConnectorError, QuotaExhausted
 from sync.engine import release
@@ -30,6 +32,9 @@ from sync.store.database import session as store_session
 
 #: The lease that keeps two runs from working at once.
 LEASE = books.RECONCILE
+
+#: Seconds between its renewals while a run works.
+BEAT = 60.0
 
 
 @dataclass(slots=True)
@@ -96,7 +101,10 @@ def carry_out(
             connections, failed = open_connections(
                 settings, base, books_only, options.clock, options.connections
             )
-        return _run(session, settings, connections, failed, scorers, options, started, kind, stages)
+        with _leased(engine, options):
+            return _run(
+                session, settings, connections, failed, scorers, options, started, kind, stages
+            )
     finally:
         session.close()
         for connected in connections.values():
@@ -107,6 +115,32 @@ def carry_out(
             spend.save(books_only, [c.budget for c in connections.values()], options.clock())
             books.release_lease(books_only, LEASE)
             books_only.commit()
+
+
+@contextmanager
+def _leased(engine: Engine, options: Options) -> Iterator[None]:
+    """Keep the lease while the run works: one page of a vendor, one bulk job or one scoring can
+    take longer than it lasts. Where it was lost, the run finds out before its next object."""
+    over = threading.Event()
+
+    def renew() -> None:
+        while not over.wait(BEAT):
+            try:
+                with store_session(engine) as books_only:
+                    books.take_lease(books_only, LEASE, options.clock())
+                    books_only.commit()
+            except (books.LeaseHeld, DBAPIError):
+                continue  # the store is busy with the run itself, or lost: the run sees to that
+
+    beating = threading.Thread(target=renew, name="lease", daemon=True)
+    if not options.dry:
+        beating.start()
+    try:
+        yield
+    finally:
+        over.set()
+        if not options.dry:
+            beating.join()
 
 
 def _run(

@@ -55,20 +55,13 @@ def look_again(wiring: Wiring, object: str) -> None:
             if wiring.stop.is_set():
                 return
             asked += _ask(wiring, object, seeds, known)
-            _store(wiring)
+            session.commit()
     tally.linked += linked
     tally.asked += asked
     versions.save_matching(session, object, _digest(wiring, object))
     entry = books.Entry(object, "", "matching changed", {"linked": linked, "asked": asked})
     books.write_journal(session, wiring.run, wiring.clock(), [entry])
     session.commit()
-
-
-def _store(wiring: Wiring) -> None:
-    """Commit a portion. All of them may take longer than the run's lease lasts."""
-    if not wiring.session.dry:
-        books.take_lease(wiring.session, books.RECONCILE, wiring.clock())
-    wiring.session.commit()
 
 
 def _digest(wiring: Wiring, object: str) -> str:
@@ -103,7 +96,7 @@ def _link(wiring: Wiring, object: str) -> int:
             found = chain(session, object, fresh, limit, _alone, linking)
             ahead = {place for place in ahead | found if place > seeds[-1]}
             number += _link_portion(wiring, object, found, linking)
-            _store(wiring)
+            session.commit()
     return number
 
 

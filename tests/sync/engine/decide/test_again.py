@@ -8,7 +8,6 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
-import sqlalchemy as sa
 from sqlalchemy.engine import Engine
 
 from connectors.errors import Unavailable
@@ -16,8 +15,8 @@ from sync.engine.decide import again, decide, referrers
 from sync.match_rules import RuleSettings, Score
 from sync.model import Place
 from sync.settings import CreateIn, Limits
-from sync.store import books, decisions, queues, tables
-from sync.store.database import reading, session
+from sync.store import books, decisions, queues
+from sync.store.database import session
 from tests.sync.engine.decide.test_identity import Hub, holds
 from tests.sync.engine.decide.test_portions import load
 
@@ -377,28 +376,6 @@ def test_a_run_that_dies_meanwhile_is_continued(hub: Hub, monkeypatch: pytest.Mo
     for pair in places:
         assert len({hub.entity(place) for place in pair}) == 1
     holds(hub)
-
-
-def test_the_lease_holds_however_long_it_takes(
-    hub: Hub, two: tuple[Place, Place], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    real, left = again._ask, list[bool]()
-
-    def slow(*arguments: Any) -> int:
-        hub.pass_time(200)
-        with reading(hub.engine) as store:
-            [lease] = store.rows(sa.select(tables.lease))
-        left.append(lease.until > hub.time)
-        return real(*arguments)
-
-    monkeypatch.setattr(again, "SEEDS", 1)
-    monkeypatch.setattr(again, "_ask", slow)
-    hub.create("middle", last_name="Stone", email="stone@x.example")
-    hub.settle()
-    hub.ask(EMAIL, ASKS)
-    hub.sync()
-    assert left == [True] * 3
-    assert len(hub.reviews()) == 1
 
 
 def test_a_run_that_is_stopped_meanwhile_is_continued(
