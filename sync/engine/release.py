@@ -68,7 +68,8 @@ def by_mapping(wiring: Wiring, connected: Connected, object: str) -> None:
     """Hold the mapping against the one the last run used.
 
     When it was changed, the connection's records are read again in full (a field mapped newly
-    is unknown of all of them), its entities are decided again, and its problems released.
+    is unknown of all of them), its entities and those that wait for a record there are decided
+    again, and its problems released.
     """
     session = wiring.session
     document = connected.translators[object].document
@@ -81,6 +82,7 @@ def by_mapping(wiring: Wiring, connected: Connected, object: str) -> None:
         return
     replicas.forget_cursor(session, connected.name, object)
     queues.touch(session, object, replicas.entities_in(session, connected.name, object))
+    queues.touch(session, object, queues.unsent(session, connected.name, object))
     detail = {"was": known[0], "is": digest, "fields": _differing(known[1], body)}
     entry = books.Entry(object, "", "mapping changed", detail, connected.name)
     books.write_journal(session, wiring.run, wiring.clock(), [entry])

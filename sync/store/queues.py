@@ -176,6 +176,12 @@ def objects_to_send(session: Session, begun: bool = False) -> set[str]:
     return {row[0] for row in session.rows(query)}
 
 
+def unsent(session: Session, connection: str, object: str) -> set[str]:
+    """Entities of which something is to be written there."""
+    query = sa.select(_O.entity).where(_O.connection == connection, _O.object == object).distinct()
+    return {row[0] for row in session.rows(query)}
+
+
 def set_status(session: Session, ids: Iterable[int], status: str) -> None:
     """Move writes to another state."""
     for batch in chunks(list(ids)):
