@@ -11,7 +11,7 @@ import yaml
 from mapping.document import catalog
 from sync.engine import release
 from sync.settings import Settings
-from sync.store import problems
+from sync.store import problems, queues
 from sync.store.database import session
 from tests.sync.engine.world import VENDORS, Known, World
 
@@ -231,6 +231,30 @@ class TestMappings:
         own_mapping(world, tmp_path, "zoho", "contact", mobile={"native": "Mobile"})
         world.settle()
         assert world.value("zoho", "contact", ids["zoho"], "mobile")
+
+    def test_what_waits_to_be_created_is_decided_again(
+        self, world: World, known: Known, tmp_path: Path
+    ) -> None:
+        def approve() -> None:
+            with session(world.engine) as store:
+                held = queues.outbox(store, status=("held",))
+                queues.set_status(store, [queued.id for queued in held], "pending")
+                store.commit()
+
+        world.configure({"contact": {"limits": {"create": 0}}})
+        own_mapping(world, tmp_path, "zoho", "contact", mobile=None)
+        world.run()
+        now = {"modified_at": world.clock.now().isoformat()}
+        person = {"email": "new@acme.example", "last_name": "New", "mobile": "+66 81 234 5678"}
+        [made] = world.load("hubspot", "contact", {**person, **now})
+        assert world.run().status == "held"
+        own_mapping(world, tmp_path, "zoho", "contact", mobile="Mobile")
+        approve()
+        assert world.run().status == "held", "what would be written is no longer what was approved"
+        approve()
+        world.settle()
+        records = world.records("contact", world.entity("contact", "hubspot", made))
+        assert world.value("zoho", "contact", records["zoho"], "mobile")
 
     def test_what_could_not_be_translated_is_read_again(
         self, world: World, known: Known, tmp_path: Path
