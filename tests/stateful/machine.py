@@ -579,6 +579,8 @@ class Hub(RuleBasedStateMachine):
     def check_undone(self, number: int, report: Report) -> dict[tuple[str, str, str, str], Any]:
         """What the run changed is as before, or listed as kept; what is as before, by place."""
         kept = {(k["connection"], k["object"], k["record"], k["field"]) for k in report.kept}
+        for problem in self.world.open_problems():  # what a CRM refuses waits there
+            kept.add(tuple(problem[n] for n in ("connection", "object", "record", "field")))
         restored: dict[tuple[str, str, str, str], Any] = {}
         for written in self.world.written(number):
             place = (written.connection, written.object, written.record)

@@ -79,6 +79,8 @@ def foreseen(wiring: Wiring, waiting: Sequence[Queued]) -> list[PlannedWrite]:
     for write in begun:
         place = Place(write.connection, write.record)
         replica = replicas.load(wiring.session, write.object, [place]).get(place)
+        if write.kind == "archive" and (replica is None or replica.deleted):
+            continue  # it was made
         moved = _changed(wiring, write, replica, begun=True) if replica else set()
         left = {name: value for name, value in write.fields.items() if name not in moved}
         made[write.connection, write.object, write.entity, write.record].update(left)

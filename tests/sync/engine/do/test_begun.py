@@ -145,6 +145,18 @@ def test_a_dry_run_lists_it_once(database: Engine) -> None:
     assert sorted(listed, key=str) == sorted(wrote, key=str)
 
 
+def test_a_dry_run_does_not_list_an_archive_that_was_made(office: Office) -> None:
+    office.pass_time(1)
+    office.accounts["left"].create("contact", {"last_name": "Bob", "email": "bob@acme.example"})
+    run = office.sync().run
+    fail(office.accounts["right"], "push", "after", Unavailable)
+    assert "right" in office.undo(run).errors
+    assert [len(a.live("contact")) for a in office.accounts.values()] == [2, 1, 1]
+    assert office.sync(dry=True).planned == []
+    office.settle()
+    office.check_laws()
+
+
 def test_a_field_withheld_from_a_batch_leaves_the_others_known_as_ours(database: Engine) -> None:
     """The account says no version and shows changes late, so what is read before the write must
     not pass for a change made after it."""
