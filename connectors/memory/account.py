@@ -168,15 +168,18 @@ class Account:
         return survivor
 
     def _repoint(self, gone: list[str], survivor: str) -> None:
-        """Records that referred to a merged one refer to the survivor."""
+        """Records that referred to a merged one refer to the survivor, and are saved by that."""
         for rows in self.rows.values():
             for row in rows.values():
-                for name, value in row.values.items():
+                held = dict(row.values)
+                for name, value in held.items():
                     if isinstance(value, str) and value in gone:
                         row.values[name] = survivor
                     elif isinstance(value, tuple) and set(value) & set(gone):
                         kept = {survivor if item in gone else item for item in value}
                         row.values[name] = tuple(sorted(kept))
+                if row.values != held:
+                    self._bump(row, PERSON)
 
     def _stored(self, values: Mapping[str, Value]) -> dict[str, Value]:
         made = self.quirks.renditions

@@ -97,19 +97,22 @@ class Ledger:
         """Of those, the entities they left."""
 
     def person(self, account: str, object: str, record: str, changes: Mapping[str, Value]) -> None:
-        """A person edits a record. Who puts back what the hub has read last has said nothing."""
+        """A person edits a record. Who puts back what the hub has read last has said nothing,
+        and who types what is agreed has been heard already."""
         held, fields = self.world.accounts[account], OBJECTS[object].fields
         before = dict(held.rows[object][record].values)
         held.edit(object, record, changes)
         after = held.rows[object][record].values
         line, known = self.world.last_line(), self.world.replica(account, object, record)
+        agreed = self.world.agreed(account, object, record)
         for name in changes:
             if before.get(name) == after.get(name):
                 continue
             place = (account, object, record, name)
             value = plain(after.get(name))
             old = known.seen.get(name, plain(before.get(name)))
-            if name in known.seen and _alike(fields[name], old, value):
+            said = [body[name] for body in (known.seen, agreed) if name in body]
+            if any(_alike(fields[name], one, value) for one in said):
                 self.edits.pop(place, None)
                 continue
             self.edits[place] = Edit(

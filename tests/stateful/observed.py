@@ -21,7 +21,7 @@ from sqlalchemy.engine import Engine
 from connectors.memory import register
 from mapping import values
 from mapping.document import Document, catalog, parse_document
-from mapping.schema import Policy
+from mapping.schema import Fields, Policy
 from mapping.translate import Translator, compile
 from sync.engine import wiring
 from sync.engine.do import push
@@ -30,7 +30,7 @@ from sync.engine.report import Report
 from sync.engine.restore import Written, fold
 from sync.model import Place, Replica
 from sync.settings import FieldSettings, Settings, parse
-from sync.store import books, problems, queues, replicas, tables
+from sync.store import books, entities, problems, queues, replicas, tables
 from sync.store.database import migrate, open_engine, reading, session
 from tests.stateful.accounts import NAMES, Climate, Watched
 from tests.stateful.world import START, World
@@ -314,6 +314,14 @@ class Observed(World):
             place = Place(connection, record)
             known = replicas.load(store, object, [place]).get(place)
         return known or Replica(place, {})
+
+    def agreed(self, connection: str, object: str, record: str) -> Fields:
+        """What is agreed of a record's entity; nothing of one that has none."""
+        with reading(self.engine) as store:
+            place = Place(connection, record)
+            id = replicas.links_of_records(store, object, [place]).get(place, "")
+            found = entities.load(store, object, [id])
+        return found[id].fields if id in found else {}
 
     def last_line(self) -> int:
         """The newest line's number in the journal."""
