@@ -142,13 +142,28 @@ class Laws:
         return facts
 
     def _founders(self, heard: Heard) -> None:
-        """No record that the hub made passes for a new thing."""
+        """No record that the hub made passes for a new thing. A copy that a person brought back,
+        when its entity had another record there, stands for itself, and none is made of it."""
         for line in heard.lines:
-            if line.action == "link" and line.detail["rule"] == "founder":
-                made = self.world.accounts[line.connection].made_by_hub
-                assert (line.object, line.record) not in made or (
-                    (line.connection, line.object, line.record) in self.ledger.loosened
-                ), f"law 2: {line.connection} {line.record} is the hub's, and founded an entity"
+            if line.action != "link" or line.detail["rule"] != "founder":
+                continue
+            account, place = self.world.accounts[line.connection], (line.object, line.record)
+            if place not in account.made_by_hub or (
+                (line.connection, *place) in self.ledger.loosened
+            ):
+                continue
+            of = heard.home(str(account.rows[line.object][line.record].values.get("concord_id")))
+            told = f"law 2: {line.connection} {line.record} is the hub's, and founded an entity"
+            assert any(
+                name == line.connection and entity == of
+                for (name, _), entity in heard.links.items()
+            ), told
+            copies = {
+                row.values.get("concord_id")
+                for other in self.world.accounts.values()
+                for row in other.live(line.object).values()
+            }
+            assert line.entity not in copies, f"{told}, of which others were made"
 
     def _sources(self, heard: Heard) -> None:
         """Every agreed value comes from a record that held it: what is absent never clears."""

@@ -348,8 +348,12 @@ class Hub(RuleBasedStateMachine):
             address = row.values.get("email")
             others = self.world.accounts[account].live(object).values()
             unique = "email" in self.world.accounts[account].quirks.unique
-            if not (unique and address and address in {o.values.get("email") for o in others}):
-                self.world.accounts[account].restore(object, id)
+            if unique and address and address in {o.values.get("email") for o in others}:
+                return  # the account would not take it
+            key = row.values.get("concord_id")
+            if key and key in {o.values.get("concord_id") for o in others}:
+                return  # nor two records of one external id
+            self.world.accounts[account].restore(object, id)
 
     @rule(pick=PICK, other=PICK)
     @counted

@@ -85,6 +85,7 @@ def place(wiring: Wiring, object: str, live: Sequence[Replica], *, keyed: bool =
     _forget_agreed(session, object, live, links, homes)
     decisions.save_duplicates(session, object, outcome.duplicates, wiring.run)
     _announce(wiring, object, links)
+    _keep_single(wiring, object, outcome, candidates)
     tally = wiring.report.objects[object]
     tally.founded += len(outcome.founded)
     tally.linked += len(links) - len(outcome.founded)
@@ -212,6 +213,28 @@ def candidates_of(wiring: Wiring, object: str, found: Sequence[Replica]) -> list
             )
         )
     return made
+
+
+def _keep_single(
+    wiring: Wiring, object: str, outcome: Outcome, candidates: Mapping[Place, Candidate]
+) -> None:
+    """A copy that the hub made, brought back when its entity has another record there, is that
+    one's duplicate: an entity of its own, of which no further copies are made."""
+    session = wiring.session
+    copies = {
+        link.place: (link.entity, key)
+        for link in outcome.links
+        if link.entity in outcome.founded
+        for key in candidates[link.place].keys.get(EXTERNAL, ())
+    }
+    held = entities.load(session, object, {of for _, of in copies.values()})
+    now = {id: entity.merged_into or id for id, entity in held.items()}
+    linked = replicas.links_of_entities(session, object, now.values())
+    others = {target.connection for target in wiring.targets(object)}
+    for place, (entity, of) in copies.items():
+        if place.connection in linked.get(now.get(of, ""), {}):
+            for connection in others - {place.connection}:
+                replicas.save_tombstone(session, object, Place(connection, ""), entity, wiring.run)
 
 
 def _announce(wiring: Wiring, object: str, links: Sequence[replicas.Link]) -> None:

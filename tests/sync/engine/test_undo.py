@@ -238,6 +238,21 @@ class TestRecords:
         assert office.kept(office.undo(run)) == {("right", "")}
         assert copy in right.live("contact")
 
+    def test_of_a_copy_brought_back_beside_a_new_one_no_copies_are_made(
+        self, office: Office
+    ) -> None:
+        office.pass_time(1)
+        office.accounts["left"].create("contact", {"last_name": "Bob", "email": "bob@acme.example"})
+        run = office.sync().run
+        right = office.accounts["right"]
+        [copy] = right.live("contact").keys() - {office.ann["right"]}
+        office.undo(office.undo(run).run)
+        assert [len(a.live("contact")) for a in office.accounts.values()] == [2, 2, 2]
+        office.pass_time(1)
+        right.restore("contact", copy)
+        office.settle()
+        assert [len(a.live("contact")) for a in office.accounts.values()] == [2, 2, 3]
+
     def test_what_was_archived_is_made_again_with_its_references(self, database: Engine) -> None:
         office = Office(database)
         office.choose(deletes="archive")
