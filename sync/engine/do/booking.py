@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -89,7 +89,8 @@ def book(wiring: Wiring, object: str, batch: Batch, results: Sequence[WriteResul
             key=str(queued.id), error=Bug(f"{connected.name}: no result for a write")
         )
         if result.error is not None:
-            _failed(wiring, batch, queued, result.error, booked)
+            refused = _failed(wiring, batch, queued, result.error, booked)
+            _expect_less(connected, queued, refused, known, booked)
             continue
         booked.done.append(queued.id)
         if queued.id in batch.withheld:
@@ -165,8 +166,8 @@ def _solve(wiring: Wiring, connected: Connected, object: str, booked: _Booked) -
 
 def _failed(
     wiring: Wiring, batch: Batch, queued: Queued, error: ConnectorError, booked: _Booked
-) -> None:
-    """Book a write that was not done."""
+) -> Iterable[str]:
+    """Book a write that was not done; the fields that the vendor refused, if it said so."""
     connected, write = batch.connected, queued.write
     if isinstance(error, Stop | Wait):
         wiring.give_up(connected.name, error)
@@ -174,7 +175,7 @@ def _failed(
         lost = batch.begun and isinstance(error, Unavailable)
         if not lost and queued.status != "sending":
             booked.again.append(queued.id)  # else nobody knows whether it was made
-        return
+        return ()
     told = dict(describe_error(error))
     detail = {"kind": write.kind, "fields": write.fields, "before": write.before, **told}
     entry = books.Entry(
@@ -187,13 +188,13 @@ def _failed(
         else:
             booked.done.append(queued.id)
         _withhold(wiring, batch, queued, error, booked)
-        return
+        return ()
     refused = _refused(batch, queued, error)
     left = refused and {n: v for n, v in write.fields.items() if n not in refused}
     if not left:
         booked.done.append(queued.id)
     if isinstance(error, Gone) and write.kind == "archive":
-        return
+        return ()
     booked.journal.append(entry)
     common = Problem(
         connection=connected.name,
@@ -211,12 +212,31 @@ def _failed(
     )
     if not refused:
         booked.met.append(common)
-        return
+        return write.fields.keys() if isinstance(error, _DEFINITE) else ()
     for name in sorted(refused):
         print_ = fingerprint(write.fields[name])
         booked.met.append(replace(common, field=name, fingerprint=print_))
     if left:
         booked.reduced.append(replace(queued, status="pending", write=replace(write, fields=left)))
+    return refused
+
+
+def _expect_less(
+    connected: Connected,
+    queued: Queued,
+    refused: Iterable[str],
+    known: dict[Place, Replica],
+    booked: _Booked,
+) -> None:
+    """What a vendor refused did not come from an earlier try of the write either, so that the next
+    value read there is a person's."""
+    old = known.get(Place(connected.name, queued.write.record))
+    if not refused or old is None or old.expected is None or old.expected["fields"] is None:
+        return
+    fields = [name for name in old.expected["fields"] if name not in refused]
+    expected = {**old.expected, "fields": fields} if fields else None
+    known[old.place] = replace(old, expected=expected)
+    booked.saved.append(known[old.place])
 
 
 def _withhold(wiring: Wiring, batch: Batch, queued: Queued, error: Stale, booked: _Booked) -> None:
@@ -239,6 +259,9 @@ def _undos(wiring: Wiring) -> frozenset[int]:
     return frozenset(row["id"] for row in books.runs(wiring.session, kind="undo"))
 
 
+#: Errors that tell that the vendor did not take the values.
+_DEFINITE = (Invalid, Refused, Duplicate)
+
 #: What a record is known by: it is not made without.
 _TELLING = frozenset({Kind.TEXT, Kind.EMAIL, Kind.DOMAIN})
 
@@ -252,7 +275,7 @@ def _refused(batch: Batch, queued: Queued, error: ConnectorError) -> set[str]:
     """
     write = queued.write
     creates = write.kind == "create"
-    kinds = (Invalid, Refused) if creates else (Invalid, Refused, Duplicate)
+    kinds = (Invalid, Refused) if creates else _DEFINITE
     if not isinstance(error, kinds) or write.kind == "archive":
         return set()
     fields = OBJECTS[write.object].fields

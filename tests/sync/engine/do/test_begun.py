@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -181,3 +182,23 @@ def test_a_field_withheld_from_a_batch_leaves_the_others_known_as_ours(database:
     assert set(office.held("city").values()) == {"York"}
     assert set(office.held("job_title").values()) == {"Director"}
     office.check_laws()
+
+
+def test_a_field_that_was_refused_then_is_a_persons(database: Engine) -> None:
+    """Right shows changes late, so a person's edit is first read after the hub wrote there."""
+    office = Office(database, right=Quirks(lag=9))
+    for _ in range(2):
+        office.pass_time(60)
+        office.settle()
+    right = office.accounts["right"]
+    right.quirks = replace(right.quirks, read_only=frozenset({"job_title"}))
+    office.edit("left", job_title="Chief")
+    fail(right, "push", "before", Unavailable)
+    assert "right" in office.sync().errors
+    assert office.sync().problems == 1
+    office.edit("right", job_title="Director")
+    office.edit("left", phone="+66 2 123 4567")
+    assert office.sync().writes
+    office.pass_time(10)
+    office.settle()
+    assert set(office.held("job_title").values()) == {"Director"}
