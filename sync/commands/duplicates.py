@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
-from enum import StrEnum
 from typing import Annotated
 
 import typer
@@ -13,15 +12,14 @@ from sync.commands import identity
 from sync.commands.exits import no_such
 from sync.commands.hub import of, print_json
 from sync.commands.identity import AsJson, Why, deciding, told
+from sync.commands.objects import Synced
 from sync.commands.show import more, text
 from sync.duplicates import Double, doubles
 from sync.engine.decide.identity import Refused, keep_apart
-from sync.settings import SYNCED, SettingsError
+from sync.settings import SettingsError
 from sync.store.decisions import Verdict
 
 group = typer.Typer(invoke_without_command=True, rich_markup_mode="markdown")
-
-Object = StrEnum("Object", list(SYNCED))  # type: ignore[misc]
 
 #: Pairs listed with what they hold; of more, the first so many.
 SHOWN = 20
@@ -84,7 +82,7 @@ def apart(
         bool, typer.Option("--all", help="All pairs that are listed, instead of some.")
     ] = False,
     object: Annotated[
-        Object | None, typer.Option("--object", help="With --all: only of this object.")
+        Synced | None, typer.Option("--object", help="With --all: only of this object.")
     ] = None,
     why: Why = "",
 ) -> None:

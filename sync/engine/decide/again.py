@@ -32,10 +32,10 @@ from sync.store.database import Session, chunks
 def rules_changed(wiring: Wiring, object: str) -> bool:
     """Whether the object's records were placed by other rules, or scored by others, than those
     of now. Where nothing is known of that, it is noted for the next time."""
-    known = versions.matching(wiring.session, object)
+    known, now = versions.matching(wiring.session, object), _digest(wiring, object)
     if not known:
-        versions.save_matching(wiring.session, object, _digest(wiring, object))
-    return known not in ("", _digest(wiring, object))
+        versions.save_matching(wiring.session, object, now)
+    return known not in ("", now)
 
 
 def look_again(wiring: Wiring, object: str) -> None:
