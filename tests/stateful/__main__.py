@@ -12,6 +12,7 @@ import sys
 import time
 import traceback
 from collections import Counter
+from concurrent.futures import ThreadPoolExecutor, as_completed
 
 from hypothesis import Phase, seed, settings
 from hypothesis.stateful import RULE_MARKER, run_state_machine_as_test
@@ -35,7 +36,8 @@ def main() -> int:
 
 
 def _all(chosen: argparse.Namespace) -> int:
-    """Share the examples among processes, each with a seed of its own, and add up."""
+    """Share the examples among processes, each with a seed of its own, and add up. What one of
+    them finds is printed when it ends."""
     began = time.monotonic()
     share, rest = divmod(chosen.examples, chosen.processes)
     running = []
@@ -51,16 +53,18 @@ def _all(chosen: argparse.Namespace) -> int:
         running.append(subprocess.Popen(command, stdout=subprocess.PIPE, text=True))
     total: Counter[str] = Counter()
     broken = 0
-    for process in running:
-        output, _ = process.communicate()
-        told, _, last = output.rstrip("\n").rpartition("\n")
-        try:
-            total.update(json.loads(last))
-        except ValueError:
-            told = output
-        if told:
-            print(told)
-        broken += process.returncode != 0
+    with ThreadPoolExecutor(len(running)) as waiting:
+        ends = {waiting.submit(process.communicate): process for process in running}
+        for end in as_completed(ends):
+            output, _ = end.result()
+            told, _, last = output.rstrip("\n").rpartition("\n")
+            try:
+                total.update(json.loads(last))
+            except ValueError:
+                told = output
+            if told:
+                print(told, flush=True)
+            broken += ends[end].returncode != 0
     _tell(total, chosen, broken, time.monotonic() - began)
     return 1 if broken else 0
 
