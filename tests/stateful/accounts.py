@@ -198,12 +198,9 @@ class Watched(Account):
             before = {name: row.get(name) for name in values}
             self.log.overwritten.append(Overwritten(object, id, before))
         super().edit(object, id, values, by)
-        saved = set(values)
-        if by == PERSON and not self.quirks.returns_version:
-            # Nothing tells what became of the hub's last write from what this person typed, so
-            # who saves a record stands behind what the account has made of it.
-            saved |= self.quirks.renditions.keys() & OBJECTS[object].fields.keys()
-        self._remember(object, id, by, saved)
+        self._remember(object, id, by, set(values))
+        if by == PERSON:
+            self._vouch(object, id)
 
     def remove(self, object: str, id: str, by: str = PERSON) -> None:
         """As of `Account`."""
@@ -214,14 +211,24 @@ class Watched(Account):
 
     def merge(self, object: str, winner: str, loser: str) -> str:
         """As of `Account`."""
+        before = {name: {id: row.version for id, row in r.items()} for name, r in self.rows.items()}
         survivor = super().merge(object, winner, loser)
         for name, rows in self.rows.items():
-            for id in rows:
+            for id, row in rows.items():
                 if id == survivor and name == object:
                     self._remember(name, id, PERSON)
-                else:
-                    self._remember(name, id, HUB_USER)
+                    continue
+                self._remember(name, id, HUB_USER)
+                if row.version != before[name].get(id):
+                    self._vouch(name, id)
         return survivor
+
+    def _vouch(self, object: str, id: str) -> None:
+        """Where nothing tells what became of the hub's last write from what a person typed since,
+        who saves a record stands behind what the account has made of it."""
+        if not self.quirks.returns_version:
+            made = self.quirks.renditions.keys() & OBJECTS[object].fields.keys()
+            self._remember(object, id, PERSON, made)
 
     def _remember(
         self, object: str, id: str, by: str, changed: Collection[str] | None = None

@@ -5,10 +5,8 @@ from __future__ import annotations
 import functools
 import logging
 import sys
-import tempfile
 from collections import Counter
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 import hypothesis.strategies as st
@@ -129,8 +127,6 @@ class Hub(RuleBasedStateMachine):
 
     def __init__(self) -> None:
         super().__init__()
-        memory = Path("/dev/shm")
-        self.folder = tempfile.TemporaryDirectory(dir=memory if memory.is_dir() else None)
         self.world: Observed | None = None
         self.words: dict[tuple[str, frozenset[Place]], str] = {}
         self.resolved: dict[tuple[str, str, str], Any] = {}
@@ -152,7 +148,6 @@ class Hub(RuleBasedStateMachine):
         if self.world is not None:
             self.world.close()
             logging.getLogger().removeHandler(self.laws.ear)
-        self.folder.cleanup()
 
     @initialize(
         climate=climates(),
@@ -162,7 +157,7 @@ class Hub(RuleBasedStateMachine):
     )
     def start(self, climate: Climate, first: list[tuple[str, str]]) -> None:
         """A hub that has seen some people."""
-        self.world = Observed(climate, Path(self.folder.name))
+        self.world = Observed(climate)
         self.ledger = Ledger(self.world)
         self.laws = Laws(self.world, self.ledger)
         logging.getLogger().addHandler(self.laws.ear)

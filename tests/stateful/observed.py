@@ -89,18 +89,33 @@ def _in_order(translators: Callable[..., dict[str, Translator]]) -> Iterator[Non
         yield
 
 
+class _Store:
+    """The store of one example after the other: what was compiled for one serves the next."""
+
+    def __init__(self) -> None:
+        memory = Path("/dev/shm")
+        self._folder = tempfile.TemporaryDirectory(dir=memory if memory.is_dir() else None)
+        self._path = Path(self._folder.name) / "hub.db"
+        self._empty = self._path.with_name("empty.db")
+        self.engine = open_engine(f"sqlite:///{self._path}")
+        migrate(self.engine)
+        with self.engine.connect() as connection:
+            connection.exec_driver_sql("PRAGMA wal_checkpoint(TRUNCATE)")
+        self.engine.dispose()
+        shutil.copy(self._path, self._empty)
+
+    def clear(self) -> Engine:
+        """The store without a row."""
+        self.engine.dispose()
+        for name in ("hub.db", "hub.db-wal", "hub.db-shm"):
+            self._path.with_name(name).unlink(missing_ok=True)
+        shutil.copy(self._empty, self._path)
+        return self.engine
+
+
 @lru_cache(maxsize=1)
-def _empty_store() -> Path:
-    """A migrated store without a row, to copy."""
-    memory = Path("/dev/shm")
-    folder = tempfile.mkdtemp(dir=memory if memory.is_dir() else None)
-    path = Path(folder) / "empty.db"
-    engine = open_engine(f"sqlite:///{path}")
-    migrate(engine)
-    with engine.connect() as connection:
-        connection.exec_driver_sql("PRAGMA wal_checkpoint(TRUNCATE)")
-    engine.dispose()
-    return path
+def _store() -> _Store:
+    return _Store()
 
 
 @lru_cache(maxsize=64)
@@ -132,7 +147,7 @@ def translator(object: str, variant: str) -> Translator:
 class Observed(World):
     """Watched accounts, the hub's store and the clock they share."""
 
-    def __init__(self, climate: Climate, folder: Path) -> None:
+    def __init__(self, climate: Climate) -> None:
         self.climate = climate
         self.step = 1 + climate.lag
         self.time = START
@@ -143,9 +158,7 @@ class Observed(World):
             register(account)
         self.variants = dict.fromkeys(NAMES, "shipped")
         self.settings: Settings = parse(self._settings())
-        path = folder / "hub.db"
-        shutil.copy(_empty_store(), path)
-        self.engine: Engine = open_engine(f"sqlite:///{path}")
+        self.engine: Engine = _store().clear()
         self.statements = 0
         self.before_run: Callable[[], None] = lambda: None
         sa.event.listen(self.engine, "before_cursor_execute", self._count)
@@ -179,6 +192,7 @@ class Observed(World):
 
     def close(self) -> None:
         """Give the store back."""
+        sa.event.remove(self.engine, "before_cursor_execute", self._count)
         self.engine.dispose()
 
     # -- runs ----------------------------------------------------------------------------
