@@ -20,7 +20,7 @@ from connectors.errors import (
     Throttled,
     Unavailable,
 )
-from connectors.hubspot.write import encode
+from connectors.hubspot.items import encode
 from connectors.sandbox.faults import Fault
 from tests.connectors.hubspot.conftest import OLD, Answer, Box, Scripted
 
