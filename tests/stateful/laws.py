@@ -301,12 +301,8 @@ def promised(planned: Iterable[Mapping[str, Any]]) -> Writes:
 
 def carried_out(world: Observed, report: Report) -> Writes:
     """The writes a run made or tried, by its journal."""
-    column = tables.journal.c
-    with reading(world.engine) as store:
-        query = sa.select(tables.journal).where(column.run == report.run).order_by(column.id)
-        lines = store.rows(query)
     tried: Writes = {}
-    for line in lines:
+    for line in _journal(world, report):
         kind = line.detail["kind"] if line.action == "write failed" else line.action
         if kind in ("create", "update", "archive"):
             # A write that was refused for one field is made without it: that is one write.
@@ -316,6 +312,15 @@ def carried_out(world: Observed, report: Report) -> Writes:
     return tried
 
 
+def withheld(world: Observed, report: Report) -> Writes:
+    """What a run did not write after all, by its journal: somebody had changed it."""
+    return promised(
+        {**line.detail, **line._mapping}
+        for line in _journal(world, report)
+        if line.action == "write withheld"
+    )
+
+
 def outside(some: Writes, of: Writes) -> Writes:
     """What of `some` is not among the writes `of`, or not with that value."""
     found = {
@@ -323,6 +328,13 @@ def outside(some: Writes, of: Writes) -> Writes:
         for place, fields in some.items()
     }
     return {place: fields for place, fields in found.items() if fields or place not in of}
+
+
+def _journal(world: Observed, report: Report) -> Sequence[Any]:
+    column = tables.journal.c
+    with reading(world.engine) as store:
+        query = sa.select(tables.journal).where(column.run == report.run).order_by(column.id)
+        return store.rows(query)
 
 
 def _spelled(fields: Mapping[str, Any]) -> dict[str, str]:

@@ -23,7 +23,7 @@ from sync.model import Place
 from sync.store.database import Session, session
 from sync.store.decisions import Verdict
 from tests.stateful.accounts import FAULTS, NAMES, Climate, plain
-from tests.stateful.laws import Laws, Writes, carried_out, outside, promised
+from tests.stateful.laws import Laws, Writes, carried_out, outside, promised, withheld
 from tests.stateful.ledger import Ledger
 from tests.stateful.observed import VARIANTS, Observed
 
@@ -543,7 +543,7 @@ class Hub(RuleBasedStateMachine):
             return
         assert not outside(done, wanted), told
         assert not outside(refused, wanted), told
-        left = outside(outside(wanted, done), refused)
+        left = outside(outside(outside(wanted, done), refused), withheld(self.world, report))
         assert bool(left) == bool(report.already), told
         self.check_made(left)
         self.check_overwritten(plan)

@@ -88,17 +88,20 @@ def book(wiring: Wiring, object: str, batch: Batch, results: Sequence[WriteResul
         result = by_key.get(str(queued.id)) or WriteResult(
             key=str(queued.id), error=Bug(f"{connected.name}: no result for a write")
         )
+        gone = _is_gone(queued, result.error)
+        if gone:
+            result = WriteResult(key=result.key, id=queued.write.record)
         if result.error is not None:
             refused = _failed(wiring, batch, queued, result.error, booked)
             _expect_less(connected, queued, refused, known, booked)
             continue
         booked.done.append(queued.id)
         if queued.id in batch.withheld:
-            _withhold(wiring, batch, queued, batch.withheld[queued.id], booked)
+            queued = _withhold(wiring, batch, queued, batch.withheld[queued.id], booked)
         unwritten = _unwritten(connected, object, queued, result, booked.met)
         sent = {n: v for n, v in batch.sent[queued.id].items() if n not in unwritten}
         booked.written[queued.write.entity] = frozenset(("", *sent))
-        follows = queued.run not in booked.undos
+        follows = queued.run not in booked.undos and not gone
         booked.saved.append(
             _written(wiring, connected, object, queued, result, sent, known, follows)
         )
@@ -239,8 +242,18 @@ def _expect_less(
     booked.saved.append(known[old.place])
 
 
-def _withhold(wiring: Wiring, batch: Batch, queued: Queued, error: Stale, booked: _Booked) -> None:
-    """Book that somebody changed what was to be written; the entity is decided again."""
+def _is_gone(queued: Queued, error: ConnectorError | None) -> bool:
+    """Whether an archive that was begun before, its reply lost, finds the record deleted: it was
+    made then, or somebody did the same meanwhile."""
+    archive = queued.write.kind == "archive" and queued.status == "sending"
+    return archive and isinstance(error, Gone) and not error.merged_into
+
+
+def _withhold(
+    wiring: Wiring, batch: Batch, queued: Queued, error: Stale, booked: _Booked
+) -> Queued:
+    """Book that somebody changed what was to be written; the entity is decided again. What went
+    all the same."""
     write = queued.write
     sent = batch.sent[queued.id] if queued.id in batch.withheld else {}
     kept = {name: value for name, value in write.fields.items() if name not in sent}
@@ -252,6 +265,8 @@ def _withhold(wiring: Wiring, batch: Batch, queued: Queued, error: Stale, booked
     )
     queues.touch(wiring.session, write.object, [write.entity])
     wiring.report.withheld += 1
+    went = {name: value for name, value in write.fields.items() if name in sent}
+    return replace(queued, write=replace(write, fields=went))
 
 
 def _undos(wiring: Wiring) -> frozenset[int]:
@@ -333,7 +348,7 @@ def _written(
     follows: bool,
 ) -> Replica:
     """The replica after a successful write: what was written is both seen and agreed. An archive
-    `follows` the delete of another record, unless it undoes a create."""
+    `follows` the delete of another record, unless it undoes a create or was perhaps a person's."""
     write, tally = queued.write, wiring.report.tally(connected.name, object)
     place = Place(connected.name, result.id or write.record)
     old = known.get(place) or Replica(place=place, seen={}, base={})

@@ -7,10 +7,13 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
+import sqlalchemy as sa
 from sqlalchemy.engine import Engine
 
 from connectors.errors import ConnectorError, QuotaExhausted, Unavailable
 from connectors.memory import Account, Quirks
+from sync.store import tables
+from sync.store.database import reading
 from tests.sync.engine.office import Office
 
 
@@ -202,3 +205,28 @@ def test_a_field_that_was_refused_then_is_a_persons(database: Engine) -> None:
     office.pass_time(10)
     office.settle()
     assert set(office.held("job_title").values()) == {"Director"}
+
+
+def test_an_archive_whose_reply_was_lost_is_booked_and_can_be_undone(office: Office) -> None:
+    office.choose(deletes="archive")
+    office.pass_time(1)
+    office.accounts["left"].remove("contact", office.ann["left"])
+    fail(office.accounts["right"], "push", "after", Unavailable)
+    assert "right" in office.sync().errors
+    run = office.sync().run
+    assert office.accounts["right"].live("contact") == {}
+    office.undo(run)
+    [ann] = office.accounts["right"].live("contact").values()
+    assert ann.values["last_name"] == "Ann"
+
+
+def test_a_field_withheld_is_not_booked_as_written(office: Office) -> None:
+    office.edit("left", job_title="Chief", city="York")
+    lose_the_reply(office, "right")
+    office.edit("right", job_title="Director")
+    run = office.sync().run
+    with reading(office.engine) as store:
+        query = sa.select(tables.journal).where(tables.journal.c.run == run)
+        lines = [line for line in store.rows(query) if line.connection == "right"]
+    told = {line.action: sorted(line.detail["fields"]) for line in lines}
+    assert told == {"write withheld": ["job_title"], "update": ["city"]}
