@@ -364,9 +364,10 @@ def _written(
         old = replace(old, seen={**empty, **old.seen}, base={**empty, **(old.base or {})})
     else:
         tally.updated += 1
-    told = None if creating else sorted({*sent, *((old.expected or {}).get("fields") or ())})
-    if old.expected is not None and old.expected["fields"] is None:
-        told = None
+    # Of a record that was there already, brought back by somebody, the rest is nothing of ours.
+    everything = creating and (result.created or queued.status == "sending")
+    earlier: list[str] | None = (old.expected or {"fields": []})["fields"]
+    told = None if everything or earlier is None else sorted({*sent, *earlier})
     return replace(
         old,
         seen={**old.seen, **sent},

@@ -202,7 +202,8 @@ def _hold(wiring: Wiring, object: str, batch: Batch) -> None:
             continue
         if queued.status == "sending":
             before, _ = references.outward(schema, queued.write.before, records)
-            replica = replace(replica, seen={**replica.seen, **before})
+            seen = {**replica.seen, **before}
+            replica = replace(replica, seen=seen, version=queued.write.version)
         batch.held[queued.id] = replica
 
 

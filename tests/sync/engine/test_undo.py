@@ -453,6 +453,27 @@ class TestTrouble:
             office.undo(999)
 
 
+def test_a_record_brought_back_and_edited_meanwhile_keeps_the_edit(office: Office) -> None:
+    """Undone, the undo finds the record that it is to make again."""
+    right = office.accounts["right"]
+    office.pass_time(1)
+    office.accounts["left"].create("contact", {"last_name": "Bob", "email": "bob@acme.example"})
+    run = office.sync().run
+    [made] = set(right.live("contact")) - {office.ann["right"]}
+    undone = office.undo(run).run
+    office.pass_time(1)
+    right.restore("contact", made)
+    right.edit("contact", made, {"mobile": "+66812345678"})
+    office.undo(undone)
+    office.settle()
+    [bob] = (links for links in office.links("contact").values() if links != office.ann)
+    assert bob["right"] == made
+    for name, record in bob.items():
+        held = office.accounts[name].live("contact")[record].values
+        assert held.get("mobile") == "+66812345678", name
+    office.check_laws()
+
+
 def test_on_three_vendors(world: Sandboxes, known: Known) -> None:
     def back(run: int) -> Any:
         world.clock.advance(60)

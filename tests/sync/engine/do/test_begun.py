@@ -76,6 +76,21 @@ def test_it_does_not_write_over_what_a_person_saved_since(office: Office) -> Non
     office.check_laws()
 
 
+def test_nor_over_what_was_read_when_sending_it_again_failed(office: Office) -> None:
+    right = office.accounts["right"]
+    office.edit("left", job_title="Chief", city="York")
+    fail(right, "push", "before", Unavailable)
+    assert "right" in office.sync().errors
+    office.edit("right", job_title="Director")
+    fail(right, "push", "before", QuotaExhausted)
+    office.sync()
+    assert office.agreed("job_title") == "Director"
+    office.settle()
+    assert set(office.held("job_title").values()) == {"Director"}
+    assert set(office.held("city").values()) == {"York"}
+    office.check_laws()
+
+
 @pytest.mark.parametrize("verify", [True, False])
 def test_nor_where_records_are_not_verified_before_each_write(office: Office, verify: bool) -> None:
     connections = {
